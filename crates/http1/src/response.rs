@@ -1,0 +1,250 @@
+//! Response heads.
+
+use std::fmt;
+use std::mem::MaybeUninit;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::connection::Options;
+use crate::field::{FieldBlock, FieldSpan, Kind, Span, share};
+use crate::framing::check_transfer_encoding;
+use crate::request::is_one_protocol;
+use crate::scan::{Scan, block_end};
+use crate::{BodyFraming, Limits, MAX_HEADERS, Refusal, Version, diagnose, parse_content_length};
+
+/// A complete, judged response head. It shares one frozen buffer.
+#[derive(Clone)]
+pub struct ResponseHead {
+    fields: FieldBlock,
+    status: u16,
+    reason: Span,
+    upgrade: Option<Span>,
+    version: Version,
+    framing: BodyFraming,
+    content_length: Option<u64>,
+    keep_alive: bool,
+}
+
+/// Takes one response head from the front of `buf`. `Ok(None)` asks for more bytes and takes none.
+///
+/// `request_method` decides whether a body follows. Informational heads (1xx) are given as they come: the caller reads
+/// on until a final one, except after 101, which ends HTTP on the connection.
+pub fn parse_response(
+    buf: &mut BytesMut,
+    limits: &Limits,
+    request_method: &[u8],
+) -> Result<Option<ResponseHead>, Refusal> {
+    match buf.first() {
+        None => return Ok(None),
+        Some(b'H') => {}
+        Some(_) => return Err(Refusal::StatusLine),
+    }
+    let end = match block_end(buf, limits.head_bytes)? {
+        Scan::Complete(end) => end,
+        Scan::Partial => return Ok(None),
+        Scan::TooLarge { .. } => return Err(Refusal::HeadTooLarge),
+    };
+    let (head, spans, nominates) = read(buf.get(..end).unwrap_or_default(), limits, request_method)?;
+    let fields = FieldBlock::new(buf.split_to(end).freeze(), spans, nominates);
+    Ok(Some(ResponseHead { fields, ..head }))
+}
+
+fn read(
+    head: &[u8],
+    limits: &Limits,
+    method: &[u8],
+) -> Result<(ResponseHead, Box<[FieldSpan]>, bool), Refusal> {
+    let mut room = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+    let room = room.get_mut(..limits.headers.min(MAX_HEADERS)).unwrap_or_default();
+    let mut response = httparse::Response::new(&mut []);
+    let config = httparse::ParserConfig::default();
+    match config.parse_response_with_uninit_headers(&mut response, head, room) {
+        Ok(httparse::Status::Complete(len)) if len == head.len() => {}
+        Err(httparse::Error::TooManyHeaders) => return Err(Refusal::TooManyHeaders),
+        _ => return Err(diagnose::response(head)),
+    }
+    let (Some(status), Some(minor)) = (response.code, response.version) else {
+        return Err(Refusal::StatusLine);
+    };
+    if status < 100 {
+        return Err(Refusal::StatusLine);
+    }
+    let version = if minor == 1 { Version::Http11 } else { Version::Http10 };
+    let facts = Facts::gather(response.headers)?;
+    let content_length = facts.content_length(version)?;
+    let framing = facts.framing(status, method, content_length)?;
+    let parsed = ResponseHead {
+        fields: FieldBlock::default(),
+        status,
+        reason: reason(head),
+        upgrade: facts.upgrade(version).map(|upgrade| Span::within(head, upgrade)),
+        version,
+        framing,
+        content_length,
+        keep_alive: framing != BodyFraming::UntilClose
+            && facts.connection.keeps_alive(version == Version::Http11),
+    };
+    let spans = response.headers.iter().map(|header| FieldSpan::of(head, header)).collect();
+    Ok((parsed, spans, facts.connection.nominates))
+}
+
+/// The reason begins after `HTTP/1.1 200 `; the tokenizer gives no place for one with obs-text.
+fn reason(head: &[u8]) -> Span {
+    const START: usize = b"HTTP/1.1 200 ".len();
+    let end = memchr::memchr(b'\r', head).unwrap_or(START);
+    Span::new(START..end.max(START))
+}
+
+#[derive(Default)]
+struct Facts<'a> {
+    content_length: Option<&'a [u8]>,
+    content_length_repeated: bool,
+    transfer_encoding: Option<&'a [u8]>,
+    transfer_encoding_repeated: bool,
+    upgrade: Option<&'a [u8]>,
+    connection: Options,
+}
+
+impl<'a> Facts<'a> {
+    fn gather(headers: &[httparse::Header<'a>]) -> Result<Self, Refusal> {
+        let mut facts = Self::default();
+        for header in headers {
+            match Kind::of(header.name.as_bytes()) {
+                Kind::ContentLength => {
+                    facts.content_length_repeated |= facts.content_length.replace(header.value).is_some();
+                }
+                Kind::TransferEncoding => {
+                    facts.transfer_encoding_repeated |=
+                        facts.transfer_encoding.replace(header.value).is_some();
+                }
+                Kind::Connection => facts.connection.add(header.value, false)?,
+                Kind::Upgrade => {
+                    facts.upgrade = if facts.upgrade.is_some() { Some(b",") } else { Some(header.value) }
+                }
+                Kind::Lookalike => return Err(Refusal::FramingLookalike),
+                _ => {}
+            }
+        }
+        Ok(facts)
+    }
+
+    /// Judges both framing fields, also where no body follows: what an upstream garbles once it garbles again.
+    fn content_length(&self, version: Version) -> Result<Option<u64>, Refusal> {
+        match (self.transfer_encoding, self.content_length) {
+            (None, None) => Ok(None),
+            (Some(_), Some(_)) => Err(Refusal::TeWithCl),
+            (None, Some(_)) if self.content_length_repeated => Err(Refusal::RepeatedCl),
+            (None, Some(length)) => parse_content_length(length).map(Some),
+            (Some(_), None) if version == Version::Http10 => Err(Refusal::Http10WithTe),
+            (Some(_), None) if self.transfer_encoding_repeated => Err(Refusal::TeDoubled),
+            (Some(coding), None) => check_transfer_encoding(coding).map(|()| None),
+        }
+    }
+
+    /// RFC 9112, section 6.3, where a message that may not have a body must not announce one either.
+    fn framing(
+        &self,
+        status: u16,
+        method: &[u8],
+        content_length: Option<u64>,
+    ) -> Result<BodyFraming, Refusal> {
+        let chunked = self.transfer_encoding.is_some();
+        match status {
+            100..=199 | 204 if chunked || content_length.is_some_and(|length| length > 0) => {
+                Err(Refusal::BodyForbidden)
+            }
+            100..=199 | 204 | 304 => Ok(BodyFraming::None),
+            _ if method == b"HEAD" => Ok(BodyFraming::None),
+            200..=299 if method == b"CONNECT" => Ok(BodyFraming::None),
+            _ if chunked => Ok(BodyFraming::Chunked),
+            _ => Ok(content_length.map_or(BodyFraming::UntilClose, BodyFraming::Length)),
+        }
+    }
+
+    fn upgrade(&self, version: Version) -> Option<&'a [u8]> {
+        let said = self.connection.upgrade && version == Version::Http11;
+        self.upgrade.filter(|protocol| said && is_one_protocol(protocol))
+    }
+}
+
+impl ResponseHead {
+    /// The status code, 100 to 999.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The reason phrase as received, often empty.
+    pub fn reason(&self) -> &[u8] {
+        self.reason.of(self.fields.bytes())
+    }
+
+    /// Whether this is an interim head (1xx) before the final one. 101 is final.
+    pub fn is_interim(&self) -> bool {
+        self.status < 200 && self.status != 101
+    }
+
+    /// The version that the upstream speaks.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// All fields, for lookups, iteration and sharing.
+    pub fn fields(&self) -> &FieldBlock {
+        &self.fields
+    }
+
+    /// (name, value) of all fields as received.
+    pub fn headers(&self) -> crate::Fields<'_> {
+        self.fields.iter()
+    }
+
+    /// The value of the first field of that name, case aside.
+    pub fn header(&self, name: &[u8]) -> Option<&[u8]> {
+        self.fields.value(name)
+    }
+
+    /// The fields for the client; see [`FieldBlock::end_to_end`].
+    pub fn end_to_end(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+        self.fields.end_to_end()
+    }
+
+    /// How the body that follows ends.
+    pub fn framing(&self) -> BodyFraming {
+        self.framing
+    }
+
+    /// The length stated, also where no body follows (`HEAD`, 304) and the client still wants to know it.
+    pub fn content_length(&self) -> Option<u64> {
+        self.content_length
+    }
+
+    /// Whether the connection can be used again after the body.
+    pub fn keep_alive(&self) -> bool {
+        self.keep_alive
+    }
+
+    /// The protocol switched to (101) or offered.
+    pub fn upgrade(&self) -> Option<&[u8]> {
+        self.upgrade.map(|upgrade| upgrade.of(self.fields.bytes()))
+    }
+
+    /// A part got from this head that shares its buffer instead of copying.
+    pub fn share(&self, part: &[u8]) -> Bytes {
+        share(self.fields.bytes(), part)
+    }
+}
+
+/// Without values: they may hold credentials.
+impl fmt::Debug for ResponseHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseHead")
+            .field("status", &self.status)
+            .field("version", &self.version)
+            .field("framing", &self.framing)
+            .field("fields", &self.fields)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
