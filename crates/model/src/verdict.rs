@@ -8,6 +8,9 @@ use crate::{CheckId, ControlId, Digest, FrameworkId, Status, Subject, Timestamp}
 /// Version of [`Verdict`]; stands in every evidence package.
 pub const VERDICT_VERSION: u32 = 1;
 
+/// Most outcomes that one verdict names.
+pub const MAX_DECIDING: usize = 50;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum VerdictStatus {
@@ -58,6 +61,18 @@ pub struct MissingEvidence {
     pub subjects: Vec<Subject>,
 }
 
+/// How the subjects of one check stand: the latest outcome of each, and how many failed at any moment of the slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckTally {
+    pub check: CheckId,
+    pub pass: u64,
+    pub fail: u64,
+    pub not_applicable: u64,
+    pub no_evidence: u64,
+    /// Subjects that failed at some moment of the slot, whatever they are at its end.
+    pub failed_in_slot: u64,
+}
+
 /// One outcome behind a verdict, by reference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OutcomeRef {
@@ -86,7 +101,9 @@ pub struct Verdict {
     pub status: VerdictStatus,
     pub partial: Option<PartialBecause>,
     pub missing: Vec<MissingEvidence>,
-    /// Failures first, then the rest, in the order of subject and check.
+    pub checks: Vec<CheckTally>,
+    /// The outcomes that decided, failures first, in the order of check and subject; at most
+    /// [`MAX_DECIDING`]. The tally counts all of them, and the slot's evidence holds all of them.
     pub outcomes: Vec<OutcomeRef>,
     pub catalogue: Digest,
 }
