@@ -1,0 +1,264 @@
+//! The facts of an operation, from every source side by side. Keys are those of `catalog/facts.yaml`.
+//!
+//! Facts are sets and booleans wherever a count is not needed, and `seen_at` is the hour, so that identical evidence
+//! deduplicates.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use probity_model::inventory::{AuthenticationSeen, Operation, OperationState};
+use probity_model::specification::{Specification, SpecifiedOperation};
+use probity_model::{ClassHit, Source, SourceKind, Subject, SubjectFacts, SubjectKind, Timestamp};
+use serde_json::{Value, json};
+
+use crate::inventory::Inventory;
+use crate::observed::Fold;
+use crate::reconcile::{Reconciled, declared, security_schemes};
+
+/// The name of the group of `class`, as facts spell it.
+fn group_name(class: &probity_model::DataClass) -> Value {
+    serde_json::to_value(class.group()).unwrap_or(Value::Null)
+}
+
+/// Everything that is known of one operation.
+pub fn of_operation(
+    operation: &Operation,
+    reconciled: &Reconciled,
+    inventory: &Inventory,
+    gateway: &str,
+    at: Timestamp,
+) -> SubjectFacts {
+    let mut facts = SubjectFacts::new(Subject::new(SubjectKind::Operation, operation.id.as_str()));
+    let hour = at.hour();
+    let specified = reconciled.specification_of(&operation.id);
+    let key = format!("{} {}", operation.method, operation.template);
+    let fold = inventory.services.get(&operation.service).and_then(|service| service.operations.get(&key));
+    let traffic = Source { kind: SourceKind::Traffic, locator: format!("gateway {gateway}") };
+    let seen_at = fold.map_or(hour, |fold| fold.last_seen().hour());
+    state_inventory(&mut facts, operation, &traffic, hour);
+    if let Some((specification, specified)) = specified {
+        state_specification(&mut facts, operation, specification, specified, hour);
+    }
+    state_people(&mut facts, operation, hour);
+    if let Some(fold) = fold {
+        state_traffic(&mut facts, fold, specified.map(|(_, operation)| operation), &traffic, seen_at);
+        if specified.is_none() {
+            facts.state("operation.documented", false, &traffic, seen_at);
+        }
+    }
+    let enforcement = Source { kind: SourceKind::Gateway, locator: format!("gateway {gateway}") };
+    facts.state("gateway.enforced", json!([]), &enforcement, hour);
+    facts
+}
+
+fn state_inventory(facts: &mut SubjectFacts, operation: &Operation, traffic: &Source, hour: Timestamp) {
+    let states: Vec<&str> = operation.states.keys().map(|state| state.as_str()).collect();
+    facts.state("operation.states", states, traffic, hour);
+    let since: BTreeMap<&str, String> =
+        operation.states.iter().map(|(state, seen)| (state.as_str(), seen.first.to_string())).collect();
+    facts.state("operation.state_since", json!(since), traffic, hour);
+    let seen = operation
+        .observed
+        .as_ref()
+        .is_some_and(|observed| observed.statuses.keys().any(|status| !matches!(status, 404 | 405 | 410)));
+    facts.state("operation.seen", seen, traffic, hour);
+}
+
+fn state_people(facts: &mut SubjectFacts, operation: &Operation, hour: Timestamp) {
+    for (key, attributed) in [
+        ("operation.owner", &operation.owner),
+        ("operation.audience", &operation.audience),
+        ("operation.criticality", &operation.criticality),
+    ] {
+        if let Some(attributed) = attributed {
+            let kind = match attributed.source.as_str() {
+                "inventory set" => SourceKind::Attestation,
+                "configuration" => SourceKind::Account,
+                text if text.starts_with("CODEOWNERS") => SourceKind::Import,
+                _ => SourceKind::Specification,
+            };
+            let source = Source { kind, locator: attributed.source.clone() };
+            facts.state(key, attributed.value.clone(), &source, hour);
+        }
+    }
+}
+
+fn state_specification(
+    facts: &mut SubjectFacts,
+    operation: &Operation,
+    specification: &Specification,
+    specified: &SpecifiedOperation,
+    hour: Timestamp,
+) {
+    let source = Source { kind: SourceKind::Specification, locator: specified.span.to_string() };
+    let newest = operation.documented.as_ref().is_some_and(|documented| documented.newest);
+    facts.state("operation.documented", newest, &source, hour);
+    facts.state("operation.removed", !newest, &source, hour);
+    facts.state("operation.deprecated", specified.deprecated, &source, hour);
+    if let Some(sunset) = specified.sunset {
+        facts.state("operation.sunset", sunset.to_string(), &source, hour);
+    }
+    let (stated, public, schemes) = security_schemes(&specified.security);
+    facts.state(
+        "operation.security",
+        json!({"stated": stated, "public": public, "schemes": schemes}),
+        &source,
+        hour,
+    );
+    let fields: Vec<Value> = specified
+        .responses
+        .iter()
+        .filter(|response| response.status.starts_with('2'))
+        .flat_map(|response| &response.bodies)
+        .flat_map(|body| &body.fields)
+        .map(|field| json!({"pointer": field.pointer, "class": field.class}))
+        .collect();
+    facts.state("specification.response_fields", fields, &source, hour);
+    facts.state("specification.schema", schema_summary(specification, specified), &source, hour);
+}
+
+/// What of the operation is described by a schema. A `204`, `304` or redirect needs no body.
+fn schema_summary(specification: &Specification, specified: &SpecifiedOperation) -> Value {
+    let parameters: Vec<&str> = specified
+        .parameters
+        .iter()
+        .filter(|parameter| !parameter.has_schema)
+        .map(|parameter| parameter.name.as_str())
+        .collect();
+    let bodyless = |status: &str| matches!(status, "204" | "205" | "101") || status.starts_with('3');
+    let responses: Vec<&str> = specified
+        .responses
+        .iter()
+        .filter(|response| response.status.starts_with('2') && !bodyless(&response.status))
+        .filter(|response| {
+            let stream = response.bodies.iter().any(|body| body.media_type.starts_with("text/event-stream"));
+            !stream && (response.bodies.is_empty() || response.bodies.iter().any(|body| !body.has_schema))
+        })
+        .map(|response| response.status.as_str())
+        .collect();
+    let bodies =
+        || specified.responses.iter().flat_map(|response| &response.bodies).chain(&specified.request);
+    let fields = || bodies().flat_map(|body| &body.fields);
+    json!({
+        "file": specification.file,
+        "parameters_without_schema": parameters,
+        "request_without_schema": specified.request.iter().any(|body| !body.has_schema),
+        "responses_without_schema": responses,
+        "responses_described": !specified.responses.is_empty(),
+        "open_objects": bodies().any(|body| body.open && body.has_schema),
+        "classes_declared": fields().any(|field| field.class.is_some()),
+    })
+}
+
+fn state_traffic(
+    facts: &mut SubjectFacts,
+    fold: &Fold,
+    specified: Option<&SpecifiedOperation>,
+    source: &Source,
+    seen_at: Timestamp,
+) {
+    let seen = &fold.summary;
+    facts.state("operation.calls", seen.calls, source, seen_at);
+    facts.state("traffic.authentication", authentication_words(&seen.authentication), source, seen_at);
+    facts.state("traffic.schemes", strings(seen.schemes.keys()), source, seen_at);
+    facts.state("traffic.statuses", strings(seen.statuses.keys().map(u16::to_string)), source, seen_at);
+    let mut classes: Vec<Value> = seen
+        .classes
+        .iter()
+        .map(|class| {
+            let hit = ClassHit {
+                class: class.class.clone(),
+                place: class.place,
+                field: class.field.clone(),
+                count: 0,
+                masked: class.masked,
+            };
+            json!({
+                "class": class.class,
+                "group": group_name(&class.class),
+                "place": class.place.as_str(),
+                "field": class.field,
+                "masked": class.masked,
+                "unauthenticated": class.calls_unauthenticated > 0,
+                "on_ok": class.calls_ok > 0,
+                "on_error": class.calls_error > 0,
+                "declared": declared(specified, &hit, class.calls_ok > 0),
+            })
+        })
+        .collect();
+    classes.sort_by_key(Value::to_string);
+    facts.state("traffic.classes", classes, source, seen_at);
+    let fields: BTreeSet<&str> = seen
+        .patterns
+        .iter()
+        .filter(|pattern| pattern.status_class == 2)
+        .flat_map(|pattern| pattern.fields.iter().map(AsRef::as_ref))
+        .collect();
+    facts.state("traffic.response_fields", strings(fields), source, seen_at);
+    facts.state("traffic.inspected", fold.inspected, source, seen_at);
+    facts.state("traffic.signals", strings(seen.signals.keys().map(|s| s.as_str())), source, seen_at);
+    let on_error = strings(seen.signals_on_error.keys().map(|signal| signal.as_str()));
+    facts.state("traffic.signals_on_error", on_error, source, seen_at);
+    facts.state("traffic.error_types", strings(fold.error_types.iter()), source, seen_at);
+    facts.state("traffic.limited", seen.limited > 0, source, seen_at);
+    facts.state("traffic.burst_per_minute", seen.burst_per_minute, source, seen_at);
+    facts.state("traffic.tls", strings(seen.tls.keys()), source, seen_at);
+}
+
+fn strings<T: ToString>(items: impl IntoIterator<Item = T>) -> Value {
+    Value::Array(items.into_iter().map(|item| Value::String(item.to_string())).collect())
+}
+
+fn authentication_words(seen: &AuthenticationSeen) -> Value {
+    let words = [
+        ("none:answered", seen.none_answered),
+        ("none:other", seen.none_other),
+        ("none:refused", seen.none_refused),
+        ("presented:answered", seen.presented_answered),
+        ("presented:other", seen.presented_other),
+        ("presented:refused", seen.presented_refused),
+        ("verified:answered", seen.verified_answered),
+        ("verified:other", seen.verified_other),
+        ("verified:refused", seen.verified_refused),
+    ];
+    strings(words.into_iter().filter(|(_, count)| *count > 0).map(|(word, _)| word))
+}
+
+/// Facts of the organisation: the inventory as a whole.
+pub fn of_inventory(
+    tenant: &str,
+    reconciled: &Reconciled,
+    inventory: &Inventory,
+    source: &Source,
+    at: Timestamp,
+) -> SubjectFacts {
+    let mut facts = SubjectFacts::new(Subject::new(SubjectKind::Organisation, tenant));
+    let hour = at.hour();
+    let count = |state| reconciled.count(state);
+    facts.state(
+        "inventory.counts",
+        json!({
+            "operations": reconciled.operations.len(),
+            "documented": count(OperationState::Documented),
+            "shadow": count(OperationState::Shadow),
+            "zombie": count(OperationState::Zombie),
+            "orphan": count(OperationState::Orphan),
+            "unowned": count(OperationState::Unowned),
+        }),
+        source,
+        hour,
+    );
+    let unknown: Vec<Value> = reconciled
+        .operations
+        .iter()
+        .filter_map(|operation| {
+            let since = operation.states.get(&OperationState::Shadow)?.first;
+            Some(json!({"operation": operation.id, "since": since}))
+        })
+        .collect();
+    facts.state("inventory.unknown", unknown, source, hour);
+    if let Some(reviewed_at) = inventory.reviewed_at {
+        let source = Source { kind: SourceKind::Attestation, locator: "inventory review".to_owned() };
+        facts.state("inventory.reviewed_at", reviewed_at.to_string(), &source, reviewed_at.hour());
+    }
+    facts
+}

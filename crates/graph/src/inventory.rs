@@ -1,0 +1,125 @@
+//! The inventory's memory: exchanges folded into operations, service by service. Serialisable, so that a restart
+//! goes on from the last snapshot and the records after it.
+
+use std::collections::BTreeMap;
+
+use probity_model::exchange::PathRef;
+use probity_model::inventory::{OperationSettings, OperationState, SeenInterval};
+use probity_model::{Exchange, OperationId, ServiceId, Template, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::observed::Fold;
+use crate::template::Learner;
+
+/// Operations kept for one service; calls of further ones are counted as [`ServiceFold::overflow`].
+pub const MAX_OPERATIONS: usize = 20_000;
+/// Versions of the snapshot.
+pub const SNAPSHOT_VERSION: u32 = 1;
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ServiceFold {
+    pub learner: Learner,
+    /// By `METHOD template`.
+    pub operations: BTreeMap<String, Fold>,
+    pub first_seen: Option<Timestamp>,
+    pub last_seen: Option<Timestamp>,
+    pub calls: u64,
+    /// Calls to paths that are no operation (only ever answered 404).
+    pub unmatched: u64,
+    /// Calls beyond [`MAX_OPERATIONS`].
+    pub overflow: u64,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Inventory {
+    pub version: u32,
+    pub services: BTreeMap<ServiceId, ServiceFold>,
+    /// The last exchange folded, by gateway.
+    pub folded: BTreeMap<String, u64>,
+    /// States with first and last seen, kept while an operation is known.
+    pub states: BTreeMap<OperationId, BTreeMap<OperationState, SeenInterval>>,
+    pub settings: BTreeMap<OperationId, OperationSettings>,
+    pub reviewed_at: Option<Timestamp>,
+}
+
+/// Where one exchange was counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolved {
+    Operation(OperationId),
+    /// No operation: a path only ever answered 404.
+    Unmatched,
+    /// Already folded before (replay).
+    Known,
+}
+
+impl Inventory {
+    pub fn new() -> Self {
+        Self { version: SNAPSHOT_VERSION, ..Self::default() }
+    }
+
+    /// Makes the documented templates of `service` fixed for its learner.
+    pub fn fix(&mut self, service: &ServiceId, routes: impl IntoIterator<Item = (String, Template)>) {
+        self.services.entry(service.clone()).or_default().learner.fix(routes);
+    }
+
+    /// Folds one synced exchange; one that was folded before changes nothing.
+    pub fn fold(&mut self, call: &Exchange) -> Resolved {
+        let folded = self.folded.entry(call.gateway.to_string()).or_default();
+        if call.sequence <= *folded {
+            return Resolved::Known;
+        }
+        *folded = call.sequence;
+        let service = self.services.entry(call.service.clone()).or_default();
+        service.fold(call)
+    }
+
+    /// Snapshot bytes; [`Inventory::restore`] reads them.
+    pub fn snapshot(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    pub fn restore(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+}
+
+impl ServiceFold {
+    fn fold(&mut self, call: &Exchange) -> Resolved {
+        self.calls += 1;
+        self.first_seen = Some(self.first_seen.map_or(call.started_at, |first| first.min(call.started_at)));
+        self.last_seen = Some(self.last_seen.map_or(call.started_at, |last| last.max(call.started_at)));
+        let template = match &call.path {
+            PathRef::Template(template) => Some(template.clone()),
+            PathRef::Segments(segments) => {
+                self.learner.observe(&call.method, segments, call.status, call.shape)
+            }
+        };
+        self.apply_renames();
+        let Some(template) = template else {
+            self.unmatched += 1;
+            return Resolved::Unmatched;
+        };
+        let key = format!("{} {template}", call.method);
+        let full = self.operations.len() >= MAX_OPERATIONS;
+        if full && !self.operations.contains_key(&key) {
+            self.overflow += 1;
+            return Resolved::Unmatched;
+        }
+        self.operations.entry(key).or_insert_with(|| Fold::new(call)).add(call);
+        Resolved::Operation(OperationId::of(&call.service, &call.method, template.as_str()))
+    }
+
+    fn apply_renames(&mut self) {
+        for rename in self.learner.renames() {
+            let Some(fold) = self.operations.remove(&format!("{} {}", rename.method, rename.from)) else {
+                continue;
+            };
+            match self.operations.entry(format!("{} {}", rename.method, rename.into)) {
+                std::collections::btree_map::Entry::Occupied(mut known) => known.get_mut().merge(fold),
+                std::collections::btree_map::Entry::Vacant(empty) => {
+                    empty.insert(fold);
+                }
+            }
+        }
+    }
+}
