@@ -1,0 +1,669 @@
+//! One log on disk: append in an order that survives a crash at any step, recovery, reading with proof.
+//!
+//! Order of an append: new tile files (a tile file is written once, never changed), their sync, the sync of
+//! their folders, the record in `checkpoints.log` with its sync, the file `checkpoint` with its sync; only then
+//! is it acknowledged and are partial tiles that a full one replaces removed. So the last whole record of the
+//! history never states more than the tiles hold, and whatever lies past it was never acknowledged.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::Mutex;
+
+use serde::Serialize;
+
+use crate::checkpoint::Checkpoint;
+use crate::disk::{self, Disk, parent};
+use crate::error::{LedgerError, io_error};
+use crate::hash::{Digest, hex, leaf_hash, node_hash};
+use crate::history::{self, HEADER, Record};
+use crate::note::{MAX_NOTE_BYTES, SigningKey};
+use crate::proof::{ConsistencyProof, InclusionProof};
+use crate::tile::{self, Level, MAX_BUNDLE_BYTES, MAX_LEVELS, TILE_WIDTH, Tile};
+use crate::tree::{self, Nodes};
+use crate::{Leaf, LogId};
+
+/// Most leaves in one append.
+pub const MAX_BATCH: usize = 65_536;
+pub(crate) const CHECKPOINT: &str = "checkpoint";
+pub(crate) const CHECKPOINT_NEXT: &str = "checkpoint.next";
+/// How much of the history is read on opening; holds many records.
+const HISTORY_TAIL: usize = 2 * history::MAX_RECORD;
+
+/// What opening one log had to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LogRecovery {
+    /// The log was made.
+    pub created: bool,
+    /// An append had reached its history record but not the file `checkpoint`; it was completed to this size.
+    pub completed_to: Option<u64>,
+    /// Tile files of an append that never completed, removed.
+    pub removed_tiles: u64,
+    /// Bytes of a torn history record, removed.
+    pub removed_history_bytes: u64,
+}
+
+impl LogRecovery {
+    /// Whether the log was closed in good order.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        *self == Self { created: self.created, ..Self::default() }
+    }
+}
+
+/// The right edge of the tree: what an append needs.
+#[derive(Clone, Debug, Default)]
+struct Edge {
+    size: u64,
+    /// Hashes of the partial tile of each level, at most 255.
+    levels: Vec<Vec<Digest>>,
+    /// The partial entry bundle.
+    bundle: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Log {
+    id: LogId,
+    folder: String,
+    key: SigningKey,
+    edge: Edge,
+    checkpoint: Checkpoint,
+    broken: bool,
+}
+
+/// What every function here needs to name a file or an error.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    pub disk: &'a dyn Disk,
+    pub id: LogId,
+    /// The ledger's folder as the user named it, for errors.
+    pub folder: &'a str,
+}
+
+impl Place<'_> {
+    pub fn path(&self, file: &str) -> String {
+        format!("{}/{file}", self.id)
+    }
+
+    fn mismatch(&self, what: impl Into<String>) -> LedgerError {
+        LedgerError::Mismatch { log: self.id, what: what.into(), folder: self.folder.into() }
+    }
+
+    fn damaged(&self, what: impl Into<String>) -> LedgerError {
+        LedgerError::Damaged { log: self.id, what: what.into(), folder: self.folder.into() }
+    }
+
+    fn read(&self, file: &str, limit: u64) -> Result<Option<Vec<u8>>, LedgerError> {
+        let path = self.path(file);
+        disk::read(self.disk, &path, limit).map_err(io_error("read", &path))
+    }
+
+    fn sync(&self, path: &str) -> Result<(), LedgerError> {
+        self.disk.sync(path).map_err(io_error("sync", path))
+    }
+
+    /// The bytes of a tile; if the partial file is gone, the start of the full one.
+    fn tile(&self, tile: &Tile) -> Result<Vec<u8>, LedgerError> {
+        if let Some(bytes) = self.read(&tile.path(), MAX_BUNDLE_BYTES)? {
+            return Ok(bytes);
+        }
+        let full = Tile::full(tile.level, tile.index);
+        let bytes = if tile.is_full() { None } else { self.read(&full.path(), MAX_BUNDLE_BYTES)? };
+        let mut bytes = bytes.ok_or_else(|| self.damaged(format!("`{}` is missing", tile.path())))?;
+        if tile.level != Level::Entries {
+            bytes.truncate(usize::try_from(tile.width * 32).unwrap_or(usize::MAX));
+        }
+        Ok(bytes)
+    }
+}
+
+impl Log {
+    pub fn open(place: Place<'_>, key: &SigningKey) -> Result<(Self, LogRecovery), LedgerError> {
+        let key = key.for_log(place.id);
+        let mut recovery = LogRecovery::default();
+        let checkpoint = recover_checkpoint(&place, &key, &mut recovery)?;
+        let edge = load_edge(&place, &checkpoint)?;
+        recovery.removed_tiles = remove_past(&place, edge.size)?;
+        let folder = place.folder.to_owned();
+        Ok((Self { id: place.id, folder, key, edge, checkpoint, broken: false }, recovery))
+    }
+
+    fn place<'a>(&'a self, disk: &'a dyn Disk) -> Place<'a> {
+        Place { disk, id: self.id, folder: &self.folder }
+    }
+
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    pub fn append(&mut self, disk: &dyn Disk, leaves: &[Vec<u8>]) -> Result<Range<u64>, LedgerError> {
+        if self.broken {
+            return Err(LedgerError::Broken(self.id));
+        }
+        if leaves.len() > MAX_BATCH {
+            return Err(LedgerError::Batch(leaves.len()));
+        }
+        let start = self.edge.size;
+        if leaves.is_empty() {
+            return Ok(start..start);
+        }
+        let (edge, files) = self.edge.extended(leaves);
+        let checkpoint = Checkpoint::sign(&self.key, edge.size, edge.root());
+        self.broken = true;
+        let place = self.place(disk);
+        write_tiles(&place, &files)?;
+        append_history(&place, &checkpoint)?;
+        replace_checkpoint(&place, &checkpoint)?;
+        self.edge = edge;
+        self.checkpoint = checkpoint;
+        self.broken = false;
+        remove_replaced(&self.place(disk), &files);
+        Ok(start..self.edge.size)
+    }
+
+    /// The bytes of a leaf, proven against the checkpoint.
+    pub fn leaf(&self, disk: &dyn Disk, index: u64) -> Result<Vec<u8>, LedgerError> {
+        let size = self.edge.size;
+        let place = self.place(disk);
+        let out_of_range = LedgerError::OutOfRange { log: self.id, size, wanted: index };
+        let tile = Tile::at_size(Level::Entries, index / TILE_WIDTH, size).filter(|_| index < size);
+        let bundle = place.tile(&tile.ok_or(out_of_range)?)?;
+        let damaged = || place.damaged(format!("entry bundle of leaf {index} cannot be read"));
+        let entries = tile::entries(&bundle).ok_or_else(damaged)?;
+        let leaf = usize::try_from(index % TILE_WIDTH).ok().and_then(|at| entries.get(at));
+        let leaf = leaf.ok_or_else(damaged)?.to_vec();
+        self.inclusion(disk, index, Some(&leaf_hash(&leaf)))?;
+        Ok(leaf)
+    }
+
+    pub fn prove_inclusion(&self, disk: &dyn Disk, index: u64) -> Result<InclusionProof, LedgerError> {
+        self.inclusion(disk, index, None)
+    }
+
+    fn inclusion(
+        &self,
+        disk: &dyn Disk,
+        index: u64,
+        leaf: Option<&Digest>,
+    ) -> Result<InclusionProof, LedgerError> {
+        let size = self.edge.size;
+        if index >= size {
+            return Err(LedgerError::OutOfRange { log: self.id, size, wanted: index });
+        }
+        let nodes = TileNodes::new(self.place(disk), size);
+        let hashes = tree::audit_path(&nodes, index, size, node_hash)?;
+        let leaf = leaf.map_or_else(|| nodes.node(0, index), |leaf| Ok(*leaf))?;
+        let proof = InclusionProof { index, size, hashes };
+        // Opening reads the right edge only: a change elsewhere shows here, before a false proof leaves.
+        let proven = proof.verify_hash(&leaf, &self.checkpoint.root());
+        proven.map_err(|error| self.place(disk).damaged(error.to_string()))?;
+        Ok(proof)
+    }
+
+    pub fn prove_consistency(
+        &self,
+        disk: &dyn Disk,
+        from: u64,
+        to: u64,
+    ) -> Result<ConsistencyProof, LedgerError> {
+        let size = self.edge.size;
+        if to > size || from > to {
+            return Err(LedgerError::OutOfRange { log: self.id, size, wanted: to.max(from) });
+        }
+        let nodes = TileNodes::new(self.place(disk), size);
+        Ok(ConsistencyProof { from, to, hashes: tree::consistency_path(&nodes, from, to)? })
+    }
+
+    pub fn expect(&self, disk: &dyn Disk, kept: &Checkpoint) -> Result<(), LedgerError> {
+        let place = self.place(disk);
+        accept(&place, &self.key, kept)?;
+        let (size, known) = (self.edge.size, kept.size());
+        if known > size {
+            return Err(place.mismatch(format!("it was rolled back: {size} leaves now, {known} were signed")));
+        }
+        let root = self.root_at(disk, known)?;
+        if root == kept.root() {
+            return Ok(());
+        }
+        let (found, signed) = (hex(&root), hex(&kept.root()));
+        Err(place.mismatch(format!("its first {known} leaves give root {found}, {signed} was signed")))
+    }
+
+    /// The root that the log had at `size` leaves.
+    pub fn root_at(&self, disk: &dyn Disk, size: u64) -> Result<Digest, LedgerError> {
+        if size > self.edge.size {
+            return Err(LedgerError::OutOfRange { log: self.id, size: self.edge.size, wanted: size });
+        }
+        tree::range(&TileNodes::new(self.place(disk), self.edge.size), 0, size, node_hash)
+    }
+}
+
+impl Edge {
+    fn push(&mut self, leaf: &[u8], files: &mut Vec<(Tile, Vec<u8>)>) {
+        tile::push_entry(&mut self.bundle, leaf);
+        let mut hash = leaf_hash(leaf);
+        let mut index = self.size / TILE_WIDTH;
+        self.size += 1;
+        if self.size.is_multiple_of(TILE_WIDTH) {
+            files.push((Tile::full(Level::Entries, index), std::mem::take(&mut self.bundle)));
+        }
+        for level in 0..MAX_LEVELS {
+            let at = usize::from(level);
+            if self.levels.len() <= at {
+                self.levels.resize(at + 1, Vec::new());
+            }
+            let Some(hashes) = self.levels.get_mut(at) else { return };
+            hashes.push(hash);
+            if (hashes.len() as u64) < TILE_WIDTH {
+                return;
+            }
+            let full = std::mem::take(hashes);
+            files.push((Tile::full(Level::Hashes(level), index), full.concat()));
+            let Some(folded) = tree::fold(&full, node_hash) else { return };
+            hash = folded;
+            index /= TILE_WIDTH;
+        }
+    }
+
+    /// The edge after `leaves`, and the tile files that are new then.
+    fn extended(&self, leaves: &[Vec<u8>]) -> (Self, Vec<(Tile, Vec<u8>)>) {
+        let mut edge = self.clone();
+        let mut files = Vec::new();
+        leaves.iter().for_each(|leaf| edge.push(leaf, &mut files));
+        for tile in edge_tiles(edge.size) {
+            if !edge_tiles(self.size).any(|known| known == tile) {
+                files.push((tile, edge.content(&tile)));
+            }
+        }
+        (edge, files)
+    }
+
+    fn content(&self, tile: &Tile) -> Vec<u8> {
+        match tile.level {
+            Level::Entries => self.bundle.clone(),
+            Level::Hashes(level) => {
+                self.levels.get(usize::from(level)).map(|h| h.concat()).unwrap_or_default()
+            }
+        }
+    }
+
+    fn root(&self) -> Digest {
+        let mut peaks = Vec::new();
+        for hashes in self.levels.iter().rev() {
+            let mut rest = hashes.as_slice();
+            while let Some(height) = rest.len().checked_ilog2() {
+                let Some((perfect, after)) = rest.split_at_checked(1 << height) else { break };
+                peaks.extend(tree::fold(perfect, node_hash));
+                rest = after;
+            }
+        }
+        tree::fold_peaks(&peaks, node_hash).unwrap_or_else(tree::empty_root)
+    }
+}
+
+/// The partial tiles of a log of `size` leaves.
+pub(crate) fn edge_tiles(size: u64) -> impl Iterator<Item = Tile> {
+    levels().filter_map(move |level| {
+        let hashes = tile::hashes_at(level, size);
+        let width = hashes % TILE_WIDTH;
+        (width > 0).then_some(Tile { level, index: hashes / TILE_WIDTH, width })
+    })
+}
+
+pub(crate) fn levels() -> impl Iterator<Item = Level> {
+    std::iter::once(Level::Entries).chain((0..MAX_LEVELS).map(Level::Hashes))
+}
+
+fn write_tiles(place: &Place<'_>, files: &[(Tile, Vec<u8>)]) -> Result<(), LedgerError> {
+    let mut folders = BTreeSet::new();
+    for (tile, bytes) in files {
+        let path = place.path(&tile.path());
+        make_folders(place, parent(&path), &mut folders)?;
+        place.disk.create(&path, bytes).map_err(io_error("write", &path))?;
+        folders.insert(parent(&path).to_owned());
+    }
+    for (tile, _) in files {
+        place.sync(&place.path(&tile.path()))?;
+    }
+    folders.iter().try_for_each(|folder| place.sync(folder))
+}
+
+/// Makes the missing folders down to `path`; notes those whose names changed.
+fn make_folders(place: &Place<'_>, path: &str, changed: &mut BTreeSet<String>) -> Result<(), LedgerError> {
+    if path.is_empty() || changed.contains(path) {
+        return Ok(());
+    }
+    make_folders(place, parent(path), changed)?;
+    if place.disk.create_folder(path).map_err(io_error("create", path))? {
+        changed.insert(parent(path).to_owned());
+        changed.insert(path.to_owned());
+    }
+    Ok(())
+}
+
+fn append_history(place: &Place<'_>, checkpoint: &Checkpoint) -> Result<(), LedgerError> {
+    let path = place.path(history::FILE);
+    let record = history::record(checkpoint);
+    place.disk.append(&path, record.as_bytes()).map_err(io_error("write", &path))?;
+    place.sync(&path)
+}
+
+fn replace_checkpoint(place: &Place<'_>, checkpoint: &Checkpoint) -> Result<(), LedgerError> {
+    let (next, path) = (place.path(CHECKPOINT_NEXT), place.path(CHECKPOINT));
+    place.disk.create(&next, checkpoint.as_str().as_bytes()).map_err(io_error("write", &next))?;
+    place.sync(&next)?;
+    place.disk.rename(&next, &path).map_err(io_error("rename", &next))?;
+    place.sync(parent(&path))
+}
+
+/// Partial tiles of a tile that is full now; the checkpoint that needed them is not the last any more. A
+/// failure leaves a file that verification accepts, so it is ignored.
+fn remove_replaced(place: &Place<'_>, files: &[(Tile, Vec<u8>)]) {
+    for (tile, _) in files.iter().filter(|(tile, _)| tile.is_full()) {
+        let folder = place.path(&tile.partials_folder());
+        for entry in disk::list(place.disk, &folder).unwrap_or_default() {
+            let _ = place.disk.remove(&format!("{folder}/{}", entry.name));
+        }
+        let _ = place.disk.remove_folder(&folder);
+    }
+}
+
+/// Finds the checkpoint to go on from, by history and file, and makes both say it.
+fn recover_checkpoint(
+    place: &Place<'_>,
+    key: &SigningKey,
+    recovery: &mut LogRecovery,
+) -> Result<Checkpoint, LedgerError> {
+    let next = place.path(CHECKPOINT_NEXT);
+    if disk::read(place.disk, &next, u64::MAX >> 1).map_err(io_error("read", &next))?.is_some() {
+        place.disk.remove(&next).map_err(io_error("remove", &next))?;
+    }
+    let tail = HistoryTail::read(place)?;
+    let file = place.read(CHECKPOINT, MAX_NOTE_BYTES as u64)?;
+    let Some(file) = file else { return first_checkpoint(place, key, &tail, recovery) };
+    let file = String::from_utf8(file).map_err(|_| place.mismatch("file `checkpoint` is not text"))?;
+    let Some(behind) = tail.records.iter().rev().position(|r| r.checkpoint.as_str() == file) else {
+        return Err(place.mismatch("file `checkpoint` is not the last record of its history"));
+    };
+    if behind > 1 {
+        return Err(place.mismatch(format!("file `checkpoint` was rolled back by {behind} records")));
+    }
+    let Some(last) = tail.records.last() else {
+        return Err(place.mismatch("file `checkpoints.log` holds no record"));
+    };
+    accept(place, key, &last.checkpoint)?;
+    drop_torn(place, &tail, recovery)?;
+    if behind == 1 {
+        complete(place, &last.checkpoint)?;
+        recovery.completed_to = Some(last.checkpoint.size());
+    }
+    Ok(last.checkpoint.clone())
+}
+
+/// Without a file `checkpoint` nothing was ever acknowledged, so only the making of the log may be seen.
+fn first_checkpoint(
+    place: &Place<'_>,
+    key: &SigningKey,
+    tail: &HistoryTail,
+    recovery: &mut LogRecovery,
+) -> Result<Checkpoint, LedgerError> {
+    let missing = || place.mismatch("file `checkpoint` is missing");
+    if tail.records.len() > 1 || tail.records.iter().any(|record| record.checkpoint.size() > 0) {
+        return Err(missing());
+    }
+    if !disk::list(place.disk, &place.path("tile")).map_err(io_error("list", &place.path("tile")))?.is_empty()
+    {
+        return Err(missing());
+    }
+    recovery.created = true;
+    let mut folders = BTreeSet::new();
+    let path = place.path(history::FILE);
+    make_folders(place, parent(&path), &mut folders)?;
+    let checkpoint = match tail.records.first() {
+        Some(record) => {
+            accept(place, key, &record.checkpoint)?;
+            drop_torn(place, tail, recovery)?;
+            place.sync(&path)?;
+            record.checkpoint.clone()
+        }
+        None => {
+            if tail.end > 0 {
+                place.disk.truncate(&path, 0).map_err(io_error("cut", &path))?;
+            }
+            let checkpoint = Checkpoint::sign(key, 0, tree::empty_root());
+            place.disk.append(&path, HEADER.as_bytes()).map_err(io_error("write", &path))?;
+            append_history(place, &checkpoint)?;
+            checkpoint
+        }
+    };
+    folders.insert(parent(&path).to_owned());
+    folders.insert(String::new());
+    folders.iter().try_for_each(|folder| place.sync(folder))?;
+    replace_checkpoint(place, &checkpoint)?;
+    Ok(checkpoint)
+}
+
+/// The file `checkpoint` lags by one: make durable again what the failed append may have left in doubt.
+fn complete(place: &Place<'_>, last: &Checkpoint) -> Result<(), LedgerError> {
+    for tile in edge_tiles(last.size()) {
+        let path = place.path(&tile.path());
+        if place.read(&tile.path(), MAX_BUNDLE_BYTES)?.is_some() {
+            place.sync(&path)?;
+            place.sync(parent(&path))?;
+        }
+    }
+    place.sync(&place.path(history::FILE))?;
+    replace_checkpoint(place, last)
+}
+
+fn accept(place: &Place<'_>, key: &SigningKey, checkpoint: &Checkpoint) -> Result<(), LedgerError> {
+    checkpoint.verify(key.verifier()).map_err(|source| LedgerError::OtherKey {
+        log: place.id,
+        key: key.verifier().encode(),
+        found: checkpoint.claimed_keys().join(", "),
+        folder: place.folder.into(),
+        source,
+    })
+}
+
+fn drop_torn(place: &Place<'_>, tail: &HistoryTail, recovery: &mut LogRecovery) -> Result<(), LedgerError> {
+    let Some(last) = tail.records.last() else { return Ok(()) };
+    let whole = tail.offset + last.at.end as u64;
+    recovery.removed_history_bytes = tail.end - whole;
+    if tail.end > whole {
+        let path = place.path(history::FILE);
+        place.disk.truncate(&path, whole).map_err(io_error("cut", &path))?;
+        place.sync(&path)?;
+    }
+    Ok(())
+}
+
+/// The end of the history file.
+struct HistoryTail {
+    offset: u64,
+    end: u64,
+    records: Vec<Record>,
+}
+
+impl HistoryTail {
+    fn read(place: &Place<'_>) -> Result<Self, LedgerError> {
+        let path = place.path(history::FILE);
+        let end = match place.disk.len(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+            other => other.map_err(io_error("read", &path))?,
+        };
+        if end == 0 {
+            return Ok(Self { offset: 0, end, records: Vec::new() });
+        }
+        let from = end.saturating_sub(HISTORY_TAIL as u64);
+        let bytes = place.disk.read_at(&path, from, HISTORY_TAIL).map_err(io_error("read", &path))?;
+        let skip = if from > 0 { history::next_record(&bytes) } else { header_len(&bytes) };
+        let skip = skip.ok_or_else(|| place.mismatch("file `checkpoints.log` has no header or record"))?;
+        let (records, damage) = history::records(bytes.get(skip..).unwrap_or_default());
+        let whole = records.last().map_or(0, |record| record.at.end);
+        if damage.iter().any(|damage| damage.at < whole) {
+            return Err(place.mismatch("file `checkpoints.log` is damaged before its last record"));
+        }
+        Ok(Self { offset: from + skip as u64, end, records })
+    }
+}
+
+/// Length of the header, which a crash during the making of the log may have cut.
+fn header_len(bytes: &[u8]) -> Option<usize> {
+    if bytes.starts_with(HEADER.as_bytes()) {
+        return Some(HEADER.len());
+    }
+    let torn = HEADER.as_bytes().starts_with(bytes) || bytes.iter().all(|byte| *byte == 0);
+    torn.then_some(bytes.len())
+}
+
+/// Reads the right edge and compares it with the checkpoint.
+fn load_edge(place: &Place<'_>, checkpoint: &Checkpoint) -> Result<Edge, LedgerError> {
+    let size = checkpoint.size();
+    let mut edge = Edge { size, levels: vec![Vec::new(); usize::from(MAX_LEVELS)], bundle: Vec::new() };
+    for tile in edge_tiles(size) {
+        let Some(bytes) = place.read(&tile.path(), MAX_BUNDLE_BYTES)? else {
+            let full = place.read(&Tile::full(tile.level, tile.index).path(), MAX_BUNDLE_BYTES)?.is_some();
+            let why =
+                if full { ", while a later full tile is there: the checkpoint was rolled back" } else { "" };
+            return Err(place.mismatch(format!("`{}` is missing{why}", tile.path())));
+        };
+        match tile.level {
+            Level::Entries => edge.bundle = bytes,
+            Level::Hashes(level) => {
+                let hashes = tile::hashes(&bytes).filter(|hashes| hashes.len() as u64 == tile.width);
+                let hashes =
+                    hashes.ok_or_else(|| place.mismatch(format!("`{}` has a wrong length", tile.path())))?;
+                if let Some(slot) = edge.levels.get_mut(usize::from(level)) {
+                    slot.extend_from_slice(hashes);
+                }
+            }
+        }
+    }
+    let entries = tile::entries(&edge.bundle).unwrap_or_default();
+    let hashes: Vec<Digest> = entries.into_iter().map(leaf_hash).collect();
+    if edge.levels.first() != Some(&hashes) {
+        return Err(place.mismatch("its last leaves are not those that its tiles hash"));
+    }
+    let root = edge.root();
+    if root != checkpoint.root() {
+        let (found, stated) = (hex(&root), hex(&checkpoint.root()));
+        return Err(place.mismatch(format!("its tiles give root {found}, the checkpoint states {stated}")));
+    }
+    Ok(edge)
+}
+
+/// Removes tile files past `size`. One append leaves at most one partial file of each level, so more of
+/// them are no torn append but a checkpoint that was rolled back.
+fn remove_past(place: &Place<'_>, size: u64) -> Result<u64, LedgerError> {
+    let mut past = Vec::new();
+    for level in levels() {
+        let mut found = tiles_from(place, level, tile::hashes_at(level, size) / TILE_WIDTH)?;
+        found.retain(|tile| Tile::at_size(level, tile.index, size).is_none_or(|at| tile.width > at.width));
+        if found.iter().filter(|tile| !tile.is_full()).count() > 1 {
+            return Err(place.mismatch(format!(
+                "`{}` holds several steps past the checkpoint's {size} leaves: it was rolled back",
+                level.folder()
+            )));
+        }
+        past.append(&mut found);
+    }
+    for tile in &past {
+        let path = place.path(&tile.path());
+        place.disk.remove(&path).map_err(io_error("remove", &path))?;
+    }
+    Ok(past.len() as u64)
+}
+
+/// Tile files of a level from tile `first` on. Folders before it are not entered.
+fn tiles_from(place: &Place<'_>, level: Level, first: u64) -> Result<Vec<Tile>, LedgerError> {
+    let mut found = Vec::new();
+    let mut folders = vec![level.folder()];
+    while let Some(folder) = folders.pop() {
+        let path = place.path(&folder);
+        for entry in disk::list(place.disk, &path).map_err(io_error("list", &path))? {
+            let inner = format!("{folder}/{}", entry.name);
+            if entry.folder {
+                if may_hold(&inner, level, first) {
+                    folders.push(inner);
+                }
+            } else if let Some(tile) = Tile::parse(&inner).filter(|tile| tile.index >= first) {
+                found.push(tile);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a folder such as `x001` or `x001/234.p` can hold tile `first` or a later one.
+fn may_hold(folder: &str, level: Level, first: u64) -> bool {
+    let stem = folder.strip_prefix(&level.folder()).unwrap_or_default().trim_start_matches('/');
+    let (mut low, mut leaf) = (0_u64, false);
+    let mut depth = 0_u32;
+    for part in stem.split('/') {
+        leaf = !part.starts_with('x');
+        let digits = part.trim_start_matches('x').trim_end_matches(".p");
+        low = low.saturating_mul(1000).saturating_add(digits.parse().unwrap_or(0));
+        depth += 1;
+    }
+    if leaf {
+        return low >= first;
+    }
+    // Below `x001` lie 001000..001999, and with more digits also every later number.
+    let spelled = first.to_string().len().div_ceil(3).max(1);
+    let below = u32::try_from(spelled).unwrap_or(u32::MAX).saturating_sub(depth).max(1);
+    let high = (low + 1).saturating_mul(1000_u64.saturating_pow(below));
+    high > first
+}
+
+/// Node hashes from tile files, each file read once.
+struct TileNodes<'a> {
+    place: Place<'a>,
+    size: u64,
+    read: Mutex<HashMap<Tile, Vec<Digest>>>,
+}
+
+impl<'a> TileNodes<'a> {
+    fn new(place: Place<'a>, size: u64) -> Self {
+        Self { place, size, read: Mutex::default() }
+    }
+
+    fn fold(hashes: &[Digest], from: u64, len: u64) -> Option<Digest> {
+        let from = usize::try_from(from).ok()?;
+        let hashes = hashes.get(from..from.checked_add(usize::try_from(len).ok()?)?)?;
+        tree::fold(hashes, node_hash)
+    }
+}
+
+impl Nodes for TileNodes<'_> {
+    type Error = LedgerError;
+
+    fn node(&self, height: u32, index: u64) -> Result<Digest, LedgerError> {
+        let damaged = |what: String| self.place.damaged(what);
+        let level = Level::Hashes(u8::try_from(height / 8).unwrap_or(MAX_LEVELS));
+        let len = 1_u64 << (height % 8);
+        let first = index.saturating_mul(len);
+        let tile = Tile::at_size(level, first / TILE_WIDTH, self.size)
+            .ok_or_else(|| damaged(format!("no tile holds node {index} of height {height}")))?;
+        let mut read = self.read.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !read.contains_key(&tile) {
+            let bytes = self.place.tile(&tile)?;
+            let hashes = tile::hashes(&bytes).filter(|hashes| hashes.len() as u64 == tile.width);
+            let hashes = hashes.ok_or_else(|| damaged(format!("`{}` has a wrong length", tile.path())))?;
+            read.insert(tile, hashes.to_vec());
+        }
+        let hash = read.get(&tile).and_then(|hashes| Self::fold(hashes, first % TILE_WIDTH, len));
+        hash.ok_or_else(|| damaged(format!("`{}` is too short", tile.path())))
+    }
+}
+
+/// Decodes leaf bytes for callers.
+pub(crate) fn decode(index: u64, bytes: &[u8]) -> Result<Leaf, LedgerError> {
+    Leaf::decode(bytes).map_err(|source| LedgerError::Leaf { index, source })
+}
+
+#[cfg(test)]
+mod tests;
