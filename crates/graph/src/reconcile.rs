@@ -125,12 +125,16 @@ pub fn reconcile(inventory: &mut Inventory, sources: &Sources, view: View<'_>) -
     Reconciled { operations, specified }
 }
 
+/// Newest document first; a template of the same shape in an older document is the same operation.
 fn documented(source: &ServiceSources) -> BTreeMap<String, Documented<'_>> {
     let mut out = BTreeMap::new();
+    let mut shapes = BTreeSet::new();
     for (age, specification) in source.specifications.iter().enumerate() {
         for (index, operation) in specification.operations.iter().enumerate() {
-            let key = format!("{} {}", operation.method, operation.template);
-            out.entry(key).or_insert(Documented { specification, index, operation, newest: age == 0 });
+            if shapes.insert((operation.method.clone(), operation.template.shape())) {
+                let key = format!("{} {}", operation.method, operation.template);
+                out.insert(key, Documented { specification, index, operation, newest: age == 0 });
+            }
         }
     }
     out

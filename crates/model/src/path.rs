@@ -190,16 +190,12 @@ impl Template {
     pub fn segments(&self) -> impl Iterator<Item = TemplateSegment<'_>> {
         self.0.strip_prefix('/').unwrap_or(&self.0).split('/').map(TemplateSegment::of)
     }
-    /// Same shape: literals equal, variables equal whatever their names.
-    pub fn same_shape(&self, other: &Self) -> bool {
-        let (mut left, mut right) = (self.segments(), other.segments());
-        loop {
-            match (left.next(), right.next()) {
-                (None, None) => return true,
-                (Some(a), Some(b)) if a.same_shape(b) => {}
-                _ => return false,
-            }
-        }
+    /// The template with every variable's name left out: equal for operations that differ in names only.
+    pub fn shape(&self) -> String {
+        self.segments().fold(String::new(), |shape, segment| match segment {
+            TemplateSegment::Literal(text) => shape + "/" + text,
+            TemplateSegment::Variable(_) => shape + "/{}",
+        })
     }
 }
 
@@ -226,13 +222,6 @@ impl<'a> TemplateSegment<'a> {
         match text.split_once('{').and_then(|(_, rest)| rest.split_once('}')) {
             Some((name, _)) => Self::Variable(name),
             None => Self::Literal(text),
-        }
-    }
-    fn same_shape(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::Literal(a), Self::Literal(b)) => a == b,
-            (Self::Variable(_), Self::Variable(_)) => true,
-            _ => false,
         }
     }
 }
