@@ -5,6 +5,7 @@
 //! Merkle map whose root a verdict leaf holds. Leaves hold digests, never content.
 //!
 //! This crate does not judge, does not store evidence and has no clock or network. Writing and recovery are
+//! in [`Ledger`], offline verification that names what was changed in [`verify_dir`], the shapes on disk in
 //! `tile`, `checkpoint` and `history`, the tree itself in `tree`.
 
 mod checkpoint;
@@ -20,6 +21,7 @@ mod note;
 mod proof;
 mod tile;
 mod tree;
+mod verify;
 
 use std::fmt;
 use std::str::FromStr;
@@ -36,6 +38,7 @@ pub use log::{LogRecovery, MAX_BATCH};
 pub use map::{MAX_KEY_BYTES, MapAnswer, MapEntry, MapError, MapProof, MerkleMap};
 pub use note::{NoteError, SigningKey, VerifierKey};
 pub use proof::{ConsistencyProof, InclusionProof, ProofError, TlogProof};
+pub use verify::{Change, ChangeKind, LogReport, VerifyReport, verify_dir, verify_on};
 
 /// One of the two logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -67,6 +67,8 @@ pub(crate) struct Log {
     key: SigningKey,
     edge: Edge,
     checkpoint: Checkpoint,
+    /// Digest of the last record in the history.
+    chain: String,
     broken: bool,
 }
 
@@ -120,11 +122,11 @@ impl Log {
     pub fn open(place: Place<'_>, key: &SigningKey) -> Result<(Self, LogRecovery), LedgerError> {
         let key = key.for_log(place.id);
         let mut recovery = LogRecovery::default();
-        let checkpoint = recover_checkpoint(&place, &key, &mut recovery)?;
+        let (checkpoint, chain) = recover_checkpoint(&place, &key, &mut recovery)?;
         let edge = load_edge(&place, &checkpoint)?;
         recovery.removed_tiles = remove_past(&place, edge.size)?;
         let folder = place.folder.to_owned();
-        Ok((Self { id: place.id, folder, key, edge, checkpoint, broken: false }, recovery))
+        Ok((Self { id: place.id, folder, key, edge, checkpoint, chain, broken: false }, recovery))
     }
 
     fn place<'a>(&'a self, disk: &'a dyn Disk) -> Place<'a> {
@@ -155,8 +157,9 @@ impl Log {
         self.broken = true;
         let place = self.place(disk);
         write_tiles(&place, &files)?;
-        append_history(&place, &checkpoint)?;
+        let chain = append_history(&place, &self.chain, &checkpoint)?;
         replace_checkpoint(&place, &checkpoint)?;
+        self.chain = chain;
         self.edge = edge;
         self.checkpoint = checkpoint;
         self.broken = false;
@@ -344,11 +347,13 @@ fn make_folders(place: &Place<'_>, path: &str, changed: &mut BTreeSet<String>) -
     Ok(())
 }
 
-fn append_history(place: &Place<'_>, checkpoint: &Checkpoint) -> Result<(), LedgerError> {
+/// Adds a record after the one with digest `before`; returns its digest.
+fn append_history(place: &Place<'_>, before: &str, checkpoint: &Checkpoint) -> Result<String, LedgerError> {
     let path = place.path(history::FILE);
-    let record = history::record(checkpoint);
+    let (record, digest) = history::record(before, checkpoint);
     place.disk.append(&path, record.as_bytes()).map_err(io_error("write", &path))?;
-    place.sync(&path)
+    place.sync(&path)?;
+    Ok(digest)
 }
 
 fn replace_checkpoint(place: &Place<'_>, checkpoint: &Checkpoint) -> Result<(), LedgerError> {
@@ -376,7 +381,7 @@ fn recover_checkpoint(
     place: &Place<'_>,
     key: &SigningKey,
     recovery: &mut LogRecovery,
-) -> Result<Checkpoint, LedgerError> {
+) -> Result<(Checkpoint, String), LedgerError> {
     let next = place.path(CHECKPOINT_NEXT);
     if disk::read(place.disk, &next, u64::MAX >> 1).map_err(io_error("read", &next))?.is_some() {
         place.disk.remove(&next).map_err(io_error("remove", &next))?;
@@ -400,7 +405,7 @@ fn recover_checkpoint(
         complete(place, &last.checkpoint)?;
         recovery.completed_to = Some(last.checkpoint.size());
     }
-    Ok(last.checkpoint.clone())
+    Ok((last.checkpoint.clone(), last.digest.clone()))
 }
 
 /// Without a file `checkpoint` nothing was ever acknowledged, so only the making of the log may be seen.
@@ -409,7 +414,7 @@ fn first_checkpoint(
     key: &SigningKey,
     tail: &HistoryTail,
     recovery: &mut LogRecovery,
-) -> Result<Checkpoint, LedgerError> {
+) -> Result<(Checkpoint, String), LedgerError> {
     let missing = || place.mismatch("file `checkpoint` is missing");
     if tail.records.len() > 1 || tail.records.iter().any(|record| record.checkpoint.size() > 0) {
         return Err(missing());
@@ -422,12 +427,12 @@ fn first_checkpoint(
     let mut folders = BTreeSet::new();
     let path = place.path(history::FILE);
     make_folders(place, parent(&path), &mut folders)?;
-    let checkpoint = match tail.records.first() {
+    let (checkpoint, chain) = match tail.records.first() {
         Some(record) => {
             accept(place, key, &record.checkpoint)?;
             drop_torn(place, tail, recovery)?;
             place.sync(&path)?;
-            record.checkpoint.clone()
+            (record.checkpoint.clone(), record.digest.clone())
         }
         None => {
             if tail.end > 0 {
@@ -435,15 +440,15 @@ fn first_checkpoint(
             }
             let checkpoint = Checkpoint::sign(key, 0, tree::empty_root());
             place.disk.append(&path, HEADER.as_bytes()).map_err(io_error("write", &path))?;
-            append_history(place, &checkpoint)?;
-            checkpoint
+            let chain = append_history(place, history::START, &checkpoint)?;
+            (checkpoint, chain)
         }
     };
     folders.insert(parent(&path).to_owned());
     folders.insert(String::new());
     folders.iter().try_for_each(|folder| place.sync(folder))?;
     replace_checkpoint(place, &checkpoint)?;
-    Ok(checkpoint)
+    Ok((checkpoint, chain))
 }
 
 /// The file `checkpoint` lags by one: make durable again what the failed append may have left in doubt.

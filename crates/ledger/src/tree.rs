@@ -65,6 +65,11 @@ impl Frontier {
         self.fold().unwrap_or_else(empty_root)
     }
 
+    /// The perfect subtrees, highest first.
+    pub fn peaks(&self) -> &[Digest] {
+        &self.peaks
+    }
+
     fn fold(&self) -> Option<Digest> {
         fold_peaks(&self.peaks, self.node)
     }
