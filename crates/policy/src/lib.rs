@@ -1,1 +1,8 @@
-//! probity-policy
+//! Judges: what the facts, the answers and the paths come to. Pure; no I/O, no clock, no async.
+//!
+//! [`rego`] judges facts by the catalogue's checks; `classify` finds classes of data in bodies; `route` matches paths
+//! to operations. What is *not* here: reading the catalogue's files, building facts from traffic (the server), verdicts
+//! over controls (`probity-compliance`), enforcing anything (`probity-gateway`).
+
+pub mod rego;
+pub mod route;
