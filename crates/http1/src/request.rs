@@ -102,10 +102,15 @@ fn read(head: &[u8], limits: &Limits) -> Result<Parsed, Refusal> {
     let parts = target::parse(method, target)?;
     let facts = Facts::gather(request.headers)?;
     let host = facts.host(version)?;
-    if let (Some(authority), Some(host)) = (&parts.authority, host)
-        && !same_host(host, target.get(authority.range.clone()).unwrap_or_default(), authority.default_port)
-    {
-        return Err(Refusal::HostMismatch);
+    if let Some(authority) = &parts.authority {
+        // Without `Host` a proxy behind may take the target's authority or none.
+        let host = host.ok_or(Refusal::HostMissing)?;
+        if !same_host(host, target.get(authority.range.clone()).unwrap_or_default(), authority.default_port) {
+            return Err(Refusal::HostMismatch);
+        }
+    }
+    if facts.connection.close && facts.connection.keep_alive {
+        return Err(Refusal::ConnectionOption);
     }
     let offset = method.len() + 1;
     let shift = |range: std::ops::Range<usize>| Span::new(range.start + offset..range.end + offset);

@@ -1,0 +1,6 @@
+mod corpus;
+mod differential;
+mod mutants;
+mod peers;
+mod properties;
+mod reading;
