@@ -47,6 +47,9 @@ impl Diagnostics {
             worst_dropped: Severity::Info,
         }
     }
+    pub fn file(&self) -> &Arc<str> {
+        &self.file
+    }
     pub fn push(&mut self, severity: Severity, at: Position, message: impl Into<String>) {
         self.add(severity, at, message.into(), None);
     }

@@ -19,5 +19,5 @@ mod nearest;
 pub mod openapi;
 pub mod yaml;
 
-// pub use accesslog::Format;
-// pub use import::ImportedCall;
+pub use accesslog::Format;
+pub use import::ImportedCall;
