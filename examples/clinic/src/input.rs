@@ -66,6 +66,18 @@ impl Page {
     }
 }
 
+const EMAIL_MAX: usize = 254;
+const PHONE_MAX: usize = 32;
+
+/// Plausible at a glance and no longer than an address may be.
+pub(crate) fn is_email(text: &str) -> bool {
+    text.len() <= EMAIL_MAX && text.contains('@')
+}
+
+pub(crate) fn is_phone(text: &str) -> bool {
+    !text.is_empty() && text.len() <= PHONE_MAX
+}
+
 /// `YYYY-MM-DD` with a month and day in range; it does not know how long each month is.
 pub(crate) fn is_date(text: &str) -> bool {
     let mut parts = text.split('-');

@@ -20,6 +20,7 @@ pub mod traffic;
 use std::future::Future;
 use std::time::Duration;
 
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 
 /// How long open connections may take to end once `shutdown` has completed. Event streams and chats are ended
@@ -45,6 +46,11 @@ pub async fn serve(
         shutdown.await;
         let _ = stopping.send(true);
     };
+    // Without this, the parts of a small answer wait for each other's acknowledgement.
+    let listener = listener.tap_io(|stream| {
+        // An error means that the connection is gone already, which reading from it will tell.
+        let _ = stream.set_nodelay(true);
+    });
     let served = axum::serve(listener, router()).with_graceful_shutdown(signal);
     let overdue = async move {
         // An error means that the signal side is gone, which only happens once the server has ended.

@@ -324,3 +324,38 @@ fn export(month: &str) -> Export {
         rows: 40,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::input::{is_date, is_email, is_uuid, passes_luhn};
+
+    #[test]
+    fn rows_have_the_form_of_real_ones() {
+        let clinic = super::clinic();
+        for patient in &clinic.patients {
+            assert!(is_uuid(&patient.id) && is_date(&patient.birth_date) && is_email(&patient.email));
+            let parts: Vec<u16> = patient.ssn.split('-').map(|part| part.parse().unwrap()).collect();
+            assert!((1..666).contains(&parts[0]) && parts[1] > 0 && parts[2] > 0, "{}", patient.ssn);
+        }
+        for clinician in &clinic.clinicians {
+            assert!(passes_luhn(&format!("80840{}", clinician.npi)), "{}", clinician.npi);
+            assert_eq!(clinician.npi.len(), 10);
+        }
+        assert!(clinic.payments.iter().all(|payment| passes_luhn(&payment.number)));
+        assert!(!passes_luhn("4111111111111112") && !passes_luhn("4111-1111"));
+    }
+
+    #[test]
+    fn ids_are_unique_and_the_same_every_time() {
+        let (clinic, again) = (super::clinic(), super::clinic());
+        let patients: BTreeSet<&str> = clinic.patients.iter().map(|it| it.id.as_str()).collect();
+        let slugs: BTreeSet<&str> = clinic.clinicians.iter().map(|it| it.slug.as_str()).collect();
+        let members: BTreeSet<&str> =
+            clinic.patients.iter().map(|it| it.insurance.member_id.as_str()).collect();
+        assert_eq!((patients.len(), members.len()), (clinic.patients.len(), clinic.patients.len()));
+        assert_eq!(slugs.len(), clinic.clinicians.len());
+        assert_eq!(format!("{clinic:?}"), format!("{again:?}"));
+    }
+}

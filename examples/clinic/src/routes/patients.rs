@@ -10,11 +10,12 @@ use serde_json::{Value, json};
 
 use super::{Answer, created, ok, row, uuid};
 use crate::credentials::{Principal, Role};
-use crate::input::{Body, Page, Params, is_date};
+use crate::input::{Body, Page, Params, is_date, is_email, is_phone};
 use crate::problem::Problem;
 use crate::state::{Insurance, Patient, Shared, require_room};
 
 const NAME_MAX: usize = 80;
+const NUMBER_MAX: usize = 20;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -63,6 +64,9 @@ async fn create(State(shared): State<Shared>, who: Principal, Body(sent): Body<N
     }
     if !is_date(&sent.birth_date) {
         return Err(Problem::invalid("expected `birthDate` as YYYY-MM-DD"));
+    }
+    if !is_email(&sent.email) || !is_phone(&sent.phone) {
+        return Err(Problem::invalid("expected an e-mail address and a telephone number"));
     }
     let mut clinic = shared.clinic();
     require_room(&clinic.patients)?;
@@ -134,12 +138,15 @@ async fn change(
     let mut clinic = shared.clinic();
     let patient = clinic.patient_mut(&id)?;
     if let Some(email) = sent.email {
-        if !email.contains('@') {
+        if !is_email(&email) {
             return Err(Problem::invalid("expected an e-mail address"));
         }
         patient.email = email;
     }
     if let Some(phone) = sent.phone {
+        if !is_phone(&phone) {
+            return Err(Problem::invalid("expected a telephone number"));
+        }
         patient.phone = phone;
     }
     let mut view = detail(patient);
@@ -216,8 +223,9 @@ async fn insure(
     Body(sent): Body<NewInsurance>,
 ) -> Answer {
     who.require_sight_of(uuid(&id)?)?;
-    if !is_date(&sent.valid_until) {
-        return Err(Problem::invalid("expected `validUntil` as YYYY-MM-DD"));
+    let short = sent.member_id.len() <= NUMBER_MAX && sent.group_number.len() <= NUMBER_MAX;
+    if !is_date(&sent.valid_until) || !short || sent.payer.len() > NAME_MAX {
+        return Err(Problem::invalid("expected `validUntil` as YYYY-MM-DD, and a payer with short numbers"));
     }
     let mut clinic = shared.clinic();
     let patient = clinic.patient_mut(&id)?;

@@ -16,6 +16,9 @@ use crate::seed::FIRST_PRESCRIPTION;
 use crate::state::{Prescription, Shared, require_room};
 
 const DOSAGE_MAX: usize = 200;
+const DRUG_MAX: usize = 80;
+const NDC_MAX: usize = 13;
+const DIAGNOSIS_MAX: usize = 8;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -48,8 +51,12 @@ async fn prescribe(
 ) -> Answer {
     who.require_staff()?;
     let digits = sent.ndc.bytes().filter(u8::is_ascii_digit).count();
-    if !(10..=11).contains(&digits) || sent.dosage.len() > DOSAGE_MAX {
-        return Err(Problem::invalid("expected an NDC of 10 or 11 digits and a dosage of up to 200 bytes"));
+    if !(10..=11).contains(&digits) || sent.ndc.len() > NDC_MAX {
+        return Err(Problem::invalid("expected an NDC of 10 or 11 digits"));
+    }
+    let short = sent.drug.len() <= DRUG_MAX && sent.diagnosis_code.len() <= DIAGNOSIS_MAX;
+    if !short || sent.dosage.len() > DOSAGE_MAX {
+        return Err(Problem::invalid("expected a drug, a dosage and a diagnosis code of documented length"));
     }
     let mut clinic = shared.clinic();
     let patient = clinic.patient(&sent.patient_id)?;

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{Answer, created, no_content, ok};
 use crate::credentials::{PASSWORD, Principal};
-use crate::input::Body;
+use crate::input::{Body, is_email};
 use crate::problem::Problem;
 use crate::state::{ROWS_MAX, Shared};
 
@@ -60,7 +60,7 @@ struct Reset {
 }
 
 async fn reset(State(shared): State<Shared>, Body(sent): Body<Reset>) -> Answer {
-    if !sent.email.contains('@') {
+    if !is_email(&sent.email) {
         return Err(Problem::invalid("expected an e-mail address"));
     }
     let now = Instant::now();
