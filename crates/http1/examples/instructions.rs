@@ -10,7 +10,8 @@ use std::process::ExitCode;
 
 use bytes::BytesMut;
 use probity_http1::{
-    BodyDecoder, BodyFraming, Limits, Refusal, parse_request, parse_response, write_request_head, write_response_head,
+    BodyDecoder, BodyFraming, Limits, Refusal, parse_request, parse_response, write_request_head,
+    write_response_head,
 };
 
 /// 400 bytes, eight fields.

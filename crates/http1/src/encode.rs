@@ -6,7 +6,7 @@
 use bytes::{BufMut, BytesMut};
 
 use crate::field::{Kind, check_name, check_trailer_name, check_value};
-use crate::octet::{self, FIELD, VISIBLE};
+use crate::octet::{self, VISIBLE};
 use crate::{BodyFraming, Refusal, check_host, check_method};
 
 /// The interim response that lets a client send the body it holds back.
@@ -28,8 +28,9 @@ pub fn write_request_head<N: AsRef<[u8]>, V: AsRef<[u8]>>(
     framing: BodyFraming,
 ) -> Result<(), Refusal> {
     check_method(method)?;
-    if let Some(odd) = target.iter().find(|octet| octet::class(**octet) & VISIBLE == 0) {
-        return Err(crate::path::odd_octet(*odd));
+    if !octet::is_visible(target) {
+        let odd = target.iter().find(|octet| octet::class(**octet) & VISIBLE == 0);
+        return Err(odd.map_or(Refusal::TargetByte, |octet| crate::path::odd_octet(*octet)));
     }
     if target.is_empty() {
         return Err(Refusal::TargetForm);
@@ -72,7 +73,7 @@ pub fn write_response_head<N: AsRef<[u8]>, V: AsRef<[u8]>>(
     if matches!(status, 100..=199 | 204) && framing != BodyFraming::None {
         return Err(Refusal::BodyForbidden);
     }
-    if !octet::all(reason, FIELD) {
+    if !octet::is_field(reason) {
         return Err(Refusal::ControlByte);
     }
     let reason = if reason.is_empty() { canonical_reason(status).as_bytes() } else { reason };
@@ -263,7 +264,11 @@ fn write_field(out: &mut BytesMut, name: &[u8], value: &[u8]) -> Result<Kind, Re
         Kind::Lookalike => return Err(Refusal::FramingLookalike),
         _ => {}
     }
-    put(out, &[name, b": ", value, b"\r\n"]);
+    out.reserve(name.len() + value.len() + 4);
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
     Ok(kind)
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::connection::is_nominated;
-use crate::octet::{self, FIELD, TOKEN};
+use crate::octet::{self, TOKEN};
 use crate::{MAX_HEADERS, Refusal};
 
 /// A block of fields as received: in order, names in their received case, values trimmed.
@@ -74,7 +74,7 @@ pub(crate) fn check_name(name: &[u8]) -> Result<(), Refusal> {
 }
 
 pub(crate) fn check_value(value: &[u8]) -> Result<(), Refusal> {
-    if octet::all(value, FIELD) { Ok(()) } else { Err(Refusal::ControlByte) }
+    if octet::is_field(value) { Ok(()) } else { Err(Refusal::ControlByte) }
 }
 
 impl FieldBlock {
@@ -187,6 +187,10 @@ impl Span {
 }
 
 impl FieldSpan {
+    pub fn kind(self) -> Kind {
+        self.kind
+    }
+
     pub fn of(whole: &[u8], header: &httparse::Header<'_>) -> Self {
         let name = header.name.as_bytes();
         Self {
@@ -199,22 +203,23 @@ impl FieldSpan {
 
 impl Kind {
     pub fn of(name: &[u8]) -> Self {
+        let Some(first) = name.first() else { return Self::Other };
         let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
-        match name.len() {
-            2 if is(b"te") => Self::Te,
-            4 if is(b"host") => Self::Host,
-            6 if is(b"expect") => Self::Expect,
-            7 if is(b"upgrade") => Self::Upgrade,
-            10 if is(b"connection") => Self::Connection,
-            10 if is(b"keep-alive") => Self::Hop,
-            14 if is(b"content-length") => Self::ContentLength,
-            14 if is(b"http2-settings") => Self::Hop,
-            14 if folded_is(name, b"content-length") => Self::Lookalike,
-            16 if is(b"proxy-connection") => Self::Hop,
-            17 if is(b"transfer-encoding") => Self::TransferEncoding,
-            17 if folded_is(name, b"transfer-encoding") => Self::Lookalike,
-            18 if is(b"proxy-authenticate") => Self::Hop,
-            19 if is(b"proxy-authorization") => Self::Hop,
+        match (name.len(), first.to_ascii_lowercase()) {
+            (2, b't') if is(b"te") => Self::Te,
+            (4, b'h') if is(b"host") => Self::Host,
+            (6, b'e') if is(b"expect") => Self::Expect,
+            (7, b'u') if is(b"upgrade") => Self::Upgrade,
+            (10, b'c') if is(b"connection") => Self::Connection,
+            (10, b'k') if is(b"keep-alive") => Self::Hop,
+            (14, b'c') if is(b"content-length") => Self::ContentLength,
+            (14, b'c') if folded_is(name, b"content-length") => Self::Lookalike,
+            (14, b'h') if is(b"http2-settings") => Self::Hop,
+            (16, b'p') if is(b"proxy-connection") => Self::Hop,
+            (17, b't') if is(b"transfer-encoding") => Self::TransferEncoding,
+            (17, b't') if folded_is(name, b"transfer-encoding") => Self::Lookalike,
+            (18, b'p') if is(b"proxy-authenticate") => Self::Hop,
+            (19, b'p') if is(b"proxy-authorization") => Self::Hop,
             _ => Self::Other,
         }
     }

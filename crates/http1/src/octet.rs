@@ -2,8 +2,6 @@
 
 /// `tchar` of RFC 9110.
 pub(crate) const TOKEN: u8 = 1;
-/// What a field value or a reason phrase may hold: HTAB, SP, VCHAR, obs-text.
-pub(crate) const FIELD: u8 = 1 << 1;
 /// What a path may hold unencoded: `pchar`, `/`, and the brackets and braces that clients send as they are.
 pub(crate) const PATH: u8 = 1 << 2;
 /// What a query may hold unencoded: visible ASCII without `"`, `#`, `<` and `>`.
@@ -26,6 +24,31 @@ pub(crate) const fn class(octet: u8) -> u8 {
 
 pub(crate) fn all(bytes: &[u8], wanted: u8) -> bool {
     bytes.iter().fold(wanted, |seen, octet| seen & class(*octet)) == wanted
+}
+
+/// Whether a field value or reason phrase holds only what it may: HTAB, SP, VCHAR, obs-text.
+pub(crate) fn is_field(bytes: &[u8]) -> bool {
+    let one_by_one = || !bytes.iter().any(|octet| is_control(*octet) && *octet != b'\t');
+    let Some(last) = bytes.last_chunk::<8>() else { return one_by_one() };
+    let (words, _) = bytes.as_chunks::<8>();
+    // The last word overlaps the one before, so that no rest is left. A tab is rare: it is judged again.
+    let odd = words.iter().chain([last]).fold(0, |odd, word| odd | controls(u64::from_le_bytes(*word)));
+    odd == 0 || one_by_one()
+}
+
+/// Nonzero when some octet of the word is a control. Borrows may mark octets above a control too, which changes
+/// nothing: one mark is enough.
+const fn controls(word: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let below_space = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+    let del = word ^ (ONES * 0x7f);
+    below_space | (del.wrapping_sub(ONES) & !del & HIGH)
+}
+
+/// Whether there is only visible ASCII.
+pub(crate) fn is_visible(bytes: &[u8]) -> bool {
+    !bytes.iter().fold(false, |odd, octet| odd | (*octet <= 0x20) | (*octet >= 0x7f))
 }
 
 /// C0 controls and DEL.
@@ -129,9 +152,6 @@ const fn classify(octet: u8) -> u8 {
             class |= QUERY;
         }
     }
-    if octet == b'\t' || !is_control(octet) {
-        class |= FIELD;
-    }
     if matches!(octet, b'%' | b'.') {
         class |= SUSPECT;
     }
@@ -145,11 +165,14 @@ mod tests {
     #[test]
     fn the_table_agrees_with_the_grammars() {
         for octet in 0..=255u8 {
-            assert_eq!(
-                class(octet) & FIELD != 0,
-                octet == b'\t' || (octet >= 0x20 && octet != 0x7f),
-                "{octet:#x}"
-            );
+            assert_eq!(is_field(&[octet]), octet == b'\t' || (octet >= 0x20 && octet != 0x7f), "{octet:#x}");
+            let mut padded = [b' '; 19];
+            for place in [0, 7, 8, 15, 16, 18] {
+                padded[place] = octet;
+                assert_eq!(is_field(&padded), is_field(&[octet]), "{octet:#x} at {place}");
+                padded[place] = b'\xff';
+            }
+            assert_eq!(is_visible(&[b'a', octet, b'b']), class(octet) & VISIBLE != 0, "{octet:#x}");
             let token = octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet);
             assert_eq!(class(octet) & TOKEN != 0, token, "{octet:#x}");
             if class(octet) & (PATH | QUERY | METHOD | HOST | TOKEN) != 0 {

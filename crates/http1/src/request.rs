@@ -100,7 +100,8 @@ fn read(head: &[u8], limits: &Limits) -> Result<Parsed, Refusal> {
         return Err(Refusal::TargetTooLong);
     }
     let parts = target::parse(method, target)?;
-    let facts = Facts::gather(request.headers)?;
+    let spans: Box<[_]> = request.headers.iter().map(|header| FieldSpan::of(head, header)).collect();
+    let facts = Facts::gather(request.headers, &spans)?;
     let host = facts.host(version)?;
     if let Some(authority) = &parts.authority {
         // Without `Host` a proxy behind may take the target's authority or none.
@@ -133,7 +134,7 @@ fn read(head: &[u8], limits: &Limits) -> Result<Parsed, Refusal> {
             expect_continue: facts.expect_continue && version == Version::Http11,
             te_trailers: facts.te_trailers,
         },
-        spans: request.headers.iter().map(|header| FieldSpan::of(head, header)).collect(),
+        spans,
         nominates: facts.connection.nominates,
     })
 }
@@ -153,10 +154,10 @@ struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    fn gather(headers: &[httparse::Header<'a>]) -> Result<Self, Refusal> {
+    fn gather(headers: &[httparse::Header<'a>], spans: &[FieldSpan]) -> Result<Self, Refusal> {
         let mut facts = Self::default();
-        for header in headers {
-            match Kind::of(header.name.as_bytes()) {
+        for (header, span) in headers.iter().zip(spans) {
+            match span.kind() {
                 Kind::Other | Kind::Hop => {}
                 Kind::Host if facts.host.is_some() => return Err(Refusal::HostRepeated),
                 Kind::Host => facts.host = Some(header.value),

@@ -70,7 +70,8 @@ fn read(
         return Err(Refusal::StatusLine);
     }
     let version = if minor == 1 { Version::Http11 } else { Version::Http10 };
-    let facts = Facts::gather(response.headers)?;
+    let spans: Box<[_]> = response.headers.iter().map(|header| FieldSpan::of(head, header)).collect();
+    let facts = Facts::gather(response.headers, &spans)?;
     let content_length = facts.content_length(version)?;
     let framing = facts.framing(status, method, content_length)?;
     let parsed = ResponseHead {
@@ -84,7 +85,6 @@ fn read(
         keep_alive: framing != BodyFraming::UntilClose
             && facts.connection.keeps_alive(version == Version::Http11),
     };
-    let spans = response.headers.iter().map(|header| FieldSpan::of(head, header)).collect();
     Ok((parsed, spans, facts.connection.nominates))
 }
 
@@ -106,10 +106,10 @@ struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    fn gather(headers: &[httparse::Header<'a>]) -> Result<Self, Refusal> {
+    fn gather(headers: &[httparse::Header<'a>], spans: &[FieldSpan]) -> Result<Self, Refusal> {
         let mut facts = Self::default();
-        for header in headers {
-            match Kind::of(header.name.as_bytes()) {
+        for (header, span) in headers.iter().zip(spans) {
+            match span.kind() {
                 Kind::ContentLength => {
                     facts.content_length_repeated |= facts.content_length.replace(header.value).is_some();
                 }
