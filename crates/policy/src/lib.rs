@@ -4,5 +4,6 @@
 //! to operations. What is *not* here: reading the catalogue's files, building facts from traffic (the server), verdicts
 //! over controls (`probity-compliance`), enforcing anything (`probity-gateway`).
 
+pub mod classify;
 pub mod rego;
 pub mod route;

@@ -1,0 +1,92 @@
+//! What a run of bytes is made of: one table look-up a byte, so that a value goes only to the detectors that can match.
+
+pub(super) const DIGIT: u32 = 1;
+/// `a-f`, `A-F`.
+pub(super) const HEX: u32 = 1 << 1;
+/// Letters beyond `f`.
+pub(super) const LETTER: u32 = 1 << 2;
+/// Also set for upper-case letters.
+pub(super) const UPPER: u32 = 1 << 3;
+/// Space, tab, line ends.
+pub(super) const SPACE: u32 = 1 << 4;
+pub(super) const DASH: u32 = 1 << 5;
+pub(super) const DOT: u32 = 1 << 6;
+pub(super) const AT: u32 = 1 << 7;
+pub(super) const COLON: u32 = 1 << 8;
+/// `/` and `\`.
+pub(super) const SLASH: u32 = 1 << 9;
+/// Bytes that hide others: `*`, `#`, and any byte beyond ASCII (bullets).
+pub(super) const MASK: u32 = 1 << 10;
+pub(super) const ANGLE: u32 = 1 << 11;
+pub(super) const PAREN: u32 = 1 << 12;
+pub(super) const PLUS: u32 = 1 << 13;
+pub(super) const EQUALS: u32 = 1 << 14;
+pub(super) const UNDERSCORE: u32 = 1 << 15;
+pub(super) const CARET: u32 = 1 << 16;
+pub(super) const OTHER: u32 = 1 << 17;
+/// Ends or escapes a JSON string.
+pub(super) const STOP: u32 = 1 << 18;
+/// Belongs to a token of running text.
+pub(super) const WORD: u32 = 1 << 19;
+pub(super) const WIDE: u32 = 1 << 20;
+
+const CLASSES: [u32; 256] = {
+    let mut table = [OTHER; 256];
+    let mut byte = 0usize;
+    while byte < 256 {
+        table[byte] = match byte as u8 {
+            b'0'..=b'9' => DIGIT | WORD,
+            b'a'..=b'f' => HEX | WORD,
+            b'A'..=b'F' => HEX | UPPER | WORD,
+            b'g'..=b'z' => LETTER | WORD,
+            b'G'..=b'Z' => LETTER | UPPER | WORD,
+            b' ' | b'\t' | b'\n' | b'\r' => SPACE,
+            b'-' => DASH | WORD,
+            b'.' => DOT | WORD,
+            b'@' => AT | WORD,
+            b':' => COLON,
+            b'/' => SLASH,
+            b'\\' => SLASH | STOP,
+            b'"' => OTHER | STOP,
+            b'*' => MASK | WORD,
+            b'#' => MASK | WORD,
+            b'<' | b'>' => ANGLE,
+            b'(' | b')' => PAREN,
+            b'+' => PLUS | WORD,
+            b'=' => EQUALS,
+            b'_' => UNDERSCORE | WORD,
+            b'^' => CARET,
+            b'~' => OTHER | WORD,
+            0x80..=0xff => MASK | WIDE | WORD,
+            _ => OTHER,
+        };
+        byte += 1;
+    }
+    table
+};
+
+#[inline(always)]
+#[allow(clippy::indexing_slicing, reason = "a byte is always below 256")]
+pub(super) fn class(byte: u8) -> u32 {
+    CLASSES[byte as usize]
+}
+
+/// The union of all bytes' classes, and how many of them are digits.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Profile {
+    pub(super) flags: u32,
+    pub(super) digits: u32,
+}
+
+impl Profile {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        bytes.iter().fold(Self::default(), |profile, byte| profile.with(class(*byte)))
+    }
+    #[inline(always)]
+    pub(super) fn with(self, class: u32) -> Self {
+        Self { flags: self.flags | class, digits: self.digits + (class & DIGIT) }
+    }
+    pub(super) fn has(self, flags: u32) -> bool {
+        self.flags & flags != 0
+    }
+}

@@ -1,0 +1,329 @@
+//! Running text: cut into tokens, each handed to the detectors that its first bytes allow.
+
+use probity_model::DataClass;
+
+use super::fields::NodeId;
+use super::key::{self, Context};
+use super::profile::{self, Profile, WORD};
+use super::value::{Sink, Value};
+use super::{card, contact, health, iban, national, person, secret};
+
+/// In a text without its end, what ends nearer to the cut than this may go on behind it and does not count.
+pub(super) const MARGIN: usize = 64;
+/// Longest name before `=` or `:`.
+const MAX_LABEL: usize = 40;
+/// Longest value after one.
+const MAX_LABELLED: usize = 512;
+
+struct Text<'a> {
+    bytes: &'a [u8],
+    profile: Profile,
+    /// A hit must end at or before this.
+    limit: usize,
+    /// A whole body, not one value.
+    document: bool,
+    /// Only what marks itself: no runs of digits.
+    strong: bool,
+    /// Up to here an identifier stands: no runs of digits.
+    quiet: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Token<'a> {
+    start: usize,
+    end: usize,
+    /// Without the dots and dashes at its end.
+    text: &'a [u8],
+    profile: Profile,
+}
+
+pub(super) fn scan(sink: &mut Sink<'_, '_>, node: NodeId, value: Value<'_>, document: bool) {
+    walk(sink, node, value, document, false);
+}
+
+/// In a field of identifiers: addresses, secrets, account numbers; card numbers only in groups.
+pub(super) fn scan_strong(sink: &mut Sink<'_, '_>, node: NodeId, value: Value<'_>) {
+    walk(sink, node, value, false, true);
+}
+
+fn walk(sink: &mut Sink<'_, '_>, node: NodeId, value: Value<'_>, document: bool, strong: bool) {
+    let Value { bytes, profile, cut, .. } = value;
+    let limit = if cut { bytes.len().saturating_sub(MARGIN) } else { bytes.len() };
+    let mut text = Text { bytes, profile, limit, document, strong, quiet: 0 };
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        if profile::class(*byte) & WORD != 0 {
+            let token = text.token(at);
+            at = text.visit(token, sink, node).max(token.end);
+        } else {
+            if *byte == b'('
+                && !text.is_quiet(at)
+                && let Some(length) = contact::parenthesised(text.from(at))
+                && at + length <= limit
+            {
+                sink.hit(node, DataClass::Phone);
+                at += length;
+            }
+            at += 1;
+        }
+    }
+}
+
+impl<'a> Text<'a> {
+    fn from(&self, at: usize) -> &'a [u8] {
+        self.bytes.get(at..).unwrap_or_default()
+    }
+    fn before(&self, at: usize) -> Option<u8> {
+        at.checked_sub(1).and_then(|at| self.bytes.get(at)).copied()
+    }
+    fn is_quiet(&self, at: usize) -> bool {
+        self.strong || at < self.quiet
+    }
+
+    fn token(&self, start: usize) -> Token<'a> {
+        let mut profile = Profile::default();
+        let mut end = start;
+        for byte in self.from(start) {
+            let class = profile::class(*byte);
+            if class & WORD == 0 {
+                break;
+            }
+            profile = profile.with(class);
+            end += 1;
+        }
+        let mut text = self.bytes.get(start..end).unwrap_or_default();
+        while let [rest @ .., b'.' | b'-'] = text {
+            text = rest;
+        }
+        Token { start, end, text, profile }
+    }
+
+    /// Where to go on.
+    fn visit(&mut self, token: Token<'a>, sink: &mut Sink<'_, '_>, node: NodeId) -> usize {
+        if let Some((class, masked, length)) = self.judge(token) {
+            let end = token.start + length;
+            if end <= self.limit {
+                sink.masked(node, class, masked);
+            }
+            return end;
+        }
+        match self.bytes.get(token.end) {
+            Some(mark @ (b'=' | b':')) if token.text.len() <= MAX_LABEL && token.profile.digits <= 4 => {
+                self.labelled(token, *mark, sink, node)
+            }
+            _ => token.end,
+        }
+    }
+
+    /// The class of what begins at a token, whether it is masked, and its length.
+    fn judge(&self, token: Token<'a>) -> Option<(DataClass, bool, usize)> {
+        let Token { start, text, profile, .. } = token;
+        let rest = self.from(start);
+        let first = *text.first().or(rest.first())?;
+        let plain = |class: DataClass, length: usize| Some((class, false, length));
+        if profile.has(profile::AT) {
+            return self.address(token);
+        }
+        if profile.digits > 0 {
+            if let b'0'..=b'9' = first
+                && let Some((class, length)) = self.digits(token)
+            {
+                return plain(class, length);
+            }
+            if first == b'+'
+                && !self.is_quiet(start)
+                && let Some(length) = contact::international(rest)
+            {
+                return plain(DataClass::Phone, length);
+            }
+            if first.is_ascii_uppercase()
+                && text.get(2).is_some_and(u8::is_ascii_digit)
+                && let Some(length) = iban::prefix(rest, false)
+            {
+                return plain(DataClass::Iban, length);
+            }
+            if matches!(first, b'B' | b'b')
+                && text.len() >= 14
+                && let Some(length) = card::track1(rest)
+            {
+                return plain(DataClass::CardTrack, length);
+            }
+        }
+        if let Some((masked, length)) = self.masked(token) {
+            return Some((DataClass::CardNumber, masked, length));
+        }
+        if let Some(class) = secret::marked(text) {
+            return plain(class, text.len());
+        }
+        if first == b'-' && secret::private_key(rest) {
+            return plain(DataClass::PrivateKey, text.len().max(11));
+        }
+        if first == b'P' && self.profile.has(profile::ANGLE) && person::machine_readable(rest) {
+            return plain(DataClass::Passport, 44);
+        }
+        if profile.digits >= 5 && national::unmistakable(text) {
+            return plain(DataClass::NationalId, text.len());
+        }
+        if text.len() >= 37 && secret::azure(text) {
+            return plain(DataClass::ApiKey, text.len());
+        }
+        self.ipv6(token).and_then(|length| plain(DataClass::IpAddress, length))
+    }
+
+    /// What begins with a digit.
+    fn digits(&self, token: Token<'a>) -> Option<(DataClass, usize)> {
+        let Token { start, text, profile, .. } = token;
+        let rest = self.from(start);
+        let slashed = self.before(start) == Some(b'/');
+        if let Some(length) = card::grouped(rest) {
+            return Some((DataClass::CardNumber, length));
+        }
+        if text.len() >= 13
+            && profile.digits >= 13
+            && let Some(length) = card::track2(rest)
+        {
+            return Some((DataClass::CardTrack, length));
+        }
+        if self.is_quiet(start) {
+            return None;
+        }
+        let after = self.bytes.get(start + text.len());
+        if !slashed && after != Some(&b'/') && card::bare(text) {
+            return Some((DataClass::CardNumber, text.len()));
+        }
+        match text.len() {
+            11 if !slashed && person::ssn_dashed(text) => return Some((DataClass::Ssn, 11)),
+            12 | 14 if !slashed && contact::north_american(text) => {
+                return Some((DataClass::Phone, text.len()));
+            }
+            13 if health::is_mbi(text) => return Some((DataClass::HealthPlan, 13)),
+            _ => {}
+        }
+        if profile.has(profile::DOT) && contact::ipv4(text) {
+            let in_path = slashed && self.before(start.saturating_sub(1)) != Some(b'/');
+            let network = after == Some(&b'/')
+                && self.bytes.get(start + text.len() + 1).is_some_and(u8::is_ascii_digit);
+            if !in_path && !network {
+                return Some((DataClass::IpAddress, text.len()));
+            }
+        }
+        None
+    }
+
+    /// A token with `@`: an e-mail address, or the end of `scheme://user:password@host`.
+    fn address(&self, token: Token<'a>) -> Option<(DataClass, bool, usize)> {
+        let Token { start, text, .. } = token;
+        let at = memchr::memchr(b'@', text)?;
+        match self.before(start) {
+            Some(b'/') if self.before(start.saturating_sub(1)) == Some(b'/') => return None,
+            Some(b':') if self.is_user_information(start) => {
+                let template = matches!(text.first(), Some(b'*' | b'#'));
+                return Some((DataClass::Password, template, at));
+            }
+            _ => {}
+        }
+        let trimmed =
+            text.iter().position(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80 || *byte == b'*')?;
+        let masked = contact::email(text.get(trimmed..)?)?;
+        let ssh = self.bytes.get(start + text.len()) == Some(&b':') && text.starts_with(b"git@");
+        (!ssh).then_some((DataClass::Email, masked, text.len()))
+    }
+
+    /// Whether `://user:` stands right before.
+    fn is_user_information(&self, start: usize) -> bool {
+        let near = self.bytes.get(start.saturating_sub(80)..start).unwrap_or_default();
+        let run =
+            near.rsplit(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'<')).next();
+        let Some(run) = run.and_then(|run| run.strip_suffix(b":")) else { return false };
+        memchr::memmem::rfind(run, b"://")
+            .and_then(|at| run.get(at + 3..))
+            .is_some_and(|user| user.iter().all(|byte| !matches!(byte, b'/' | b'?' | b':')))
+    }
+
+    /// A card number with hidden digits, over several tokens where it is grouped.
+    fn masked(&self, token: Token<'a>) -> Option<(bool, usize)> {
+        let first = *token.text.first()?;
+        let hides =
+            token.profile.has(profile::MASK) || matches!(first, b'X' | b'x') || token.text.len() >= 12;
+        let begins = first.is_ascii_digit() || matches!(first, b'*' | b'X' | b'#' | b'x') || first >= 0x80;
+        if !begins || self.is_quiet(token.start) && !hides {
+            return None;
+        }
+        let fits = |byte: &u8| {
+            byte.is_ascii_digit() || matches!(byte, b'*' | b'X' | b'x' | b'#' | b' ' | b'-') || *byte >= 0x80
+        };
+        let rest = self.from(token.start);
+        let rest = rest.get(..rest.len().min(96))?;
+        let length = rest.iter().position(|byte| !fits(byte)).unwrap_or(rest.len());
+        let longer = rest.get(length).is_some_and(|next| next.is_ascii_alphanumeric() || *next == b'_');
+        let mut region = rest.get(..length)?;
+        while let [head @ .., b' ' | b'-'] = region {
+            region = head;
+        }
+        if longer || !region.iter().any(|byte| matches!(byte, b'*' | b'X' | b'x' | b'#') || *byte >= 0x80) {
+            return None;
+        }
+        card::mask(region, false).map(|masked| (masked, region.len()))
+    }
+
+    fn ipv6(&self, token: Token<'a>) -> Option<usize> {
+        let hex = token.text.len() <= 4 && token.text.iter().all(u8::is_ascii_hexdigit);
+        if !hex || self.is_quiet(token.start) || self.bytes.get(token.end) != Some(&b':') {
+            return None;
+        }
+        let rest = self.from(token.start);
+        let rest = rest.get(..rest.len().min(48))?;
+        let fits = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+        let length = rest.iter().position(|byte| !fits(byte)).unwrap_or(rest.len());
+        let mut run = rest.get(..length)?;
+        while let [head @ .., b'.' | b':'] = run {
+            run = head;
+        }
+        let whole = !rest.get(length).is_some_and(|next| profile::class(*next) & WORD != 0);
+        (whole && contact::ipv6(run, Profile::of(run))).then_some(run.len())
+    }
+
+    /// `name=value`, and in running text `name: value`.
+    fn labelled(&mut self, token: Token<'a>, mark: u8, sink: &mut Sink<'_, '_>, node: NodeId) -> usize {
+        use Context as C;
+        let spaced = self.bytes.get(token.end + 1) == Some(&b' ');
+        if mark == b':' && !spaced && !self.document {
+            return token.end;
+        }
+        let context = key::context(token.text, C::None);
+        let named = match context {
+            C::Password => mark == b'=' && !spaced,
+            C::Secret | C::Ssn | C::CardCode | C::CardNumber | C::BirthDate | C::MedicalRecord => true,
+            C::Npi | C::Passport | C::HealthPlan | C::Track | C::Iban | C::Phone | C::Medication => true,
+            C::NationalId | C::Diagnosis | C::Identifier => true,
+            _ => false,
+        };
+        if !named {
+            return token.end;
+        }
+        let mut start = token.end + 1;
+        while self.bytes.get(start).is_some_and(|byte| matches!(byte, b' ' | b'"' | b'\''))
+            && start < token.end + 4
+        {
+            start += 1;
+        }
+        let rest = self.from(start);
+        let rest = rest.get(..rest.len().min(MAX_LABELLED)).unwrap_or_default();
+        let ends = |byte: &u8| byte.is_ascii_whitespace() || b"&,;|\"'<>(){}[]".contains(byte);
+        let length = rest.iter().position(ends).unwrap_or(rest.len());
+        let mut value = rest.get(..length).unwrap_or_default();
+        while let [head @ .., b'.'] = value {
+            value = head;
+        }
+        let end = start + length;
+        if context == C::Identifier {
+            self.quiet = self.quiet.max(end);
+            return token.end;
+        }
+        let proven = context != C::NationalId || national::is_checked(value);
+        if !value.is_empty() && end <= self.limit && proven && sink.nested(node, context, value) {
+            return end;
+        }
+        token.end
+    }
+}

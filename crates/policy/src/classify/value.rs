@@ -1,0 +1,250 @@
+//! One value of one field: what its name promises first, then what its bytes allow.
+
+use probity_model::{DataClass, Place, Signal};
+
+use super::fields::NodeId;
+use super::findings::Findings;
+use super::key::Context;
+use super::profile::{self, Profile};
+use super::{Scanner, card, contact, health, iban, national, person, secret, text};
+
+/// Values inside values (`password=...` in a message): how deep that is followed.
+const MAX_NESTING: u8 = 2;
+
+/// A value without quotes and escapes.
+#[derive(Clone, Copy)]
+pub(super) struct Value<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) profile: Profile,
+    /// A JSON number.
+    pub(super) number: bool,
+    /// Its end is missing: only what stands well before the cut counts.
+    pub(super) cut: bool,
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn text(bytes: &'a [u8], cut: bool) -> Self {
+        Self { bytes, profile: Profile::of(bytes), number: false, cut }
+    }
+}
+
+/// Where hits go.
+pub(super) struct Sink<'s, 'f> {
+    pub(super) scanner: &'s Scanner,
+    pub(super) out: &'f mut Findings,
+    pub(super) response: bool,
+    pub(super) depth: u8,
+}
+
+impl Sink<'_, '_> {
+    pub(super) fn hit(&mut self, node: NodeId, class: DataClass) {
+        self.out.hit(node, class, false, 1);
+    }
+    pub(super) fn masked(&mut self, node: NodeId, class: DataClass, masked: bool) {
+        self.out.hit(node, class, masked, 1);
+    }
+
+    /// The node of a key; a key that looks like a value is scanned like one.
+    pub(super) fn member(&mut self, parent: NodeId, key: &[u8]) -> NodeId {
+        let (node, valued) = self.out.fields.member(parent, key);
+        if valued {
+            let value = Value::text(key, false);
+            if value.profile.digits > 3 || value.profile.has(profile::AT) {
+                self.generic(node, Context::None, value);
+            }
+        }
+        node
+    }
+
+    /// A body that is one text.
+    pub(super) fn document(&mut self, node: NodeId, bytes: &[u8], cut: bool) {
+        if self.response {
+            self.out.signals.0 |= self.scanner.traces.scan(bytes, true).0;
+        }
+        text::scan(self, node, Value::text(bytes, cut), true);
+        self.custom(node, bytes, cut);
+    }
+
+    pub(super) fn graphql(&mut self, query: &[u8]) {
+        let asks = |name: &[u8]| {
+            memchr::memmem::find_iter(query, name).any(|at| {
+                !query.get(at + name.len()).is_some_and(|next| next.is_ascii_alphanumeric() || *next == b'_')
+            })
+        };
+        if asks(b"__schema") || asks(b"__type") {
+            self.out.signals.insert(Signal::GraphqlIntrospectionAsked);
+        }
+    }
+
+    fn custom(&mut self, node: NodeId, bytes: &[u8], cut: bool) {
+        let customs = &self.scanner.customs;
+        if !customs.is_empty() {
+            customs.scan(bytes, cut, |class, times| self.out.hit(node, class.clone(), false, times));
+        }
+    }
+
+    pub(super) fn value(&mut self, node: NodeId, value: Value<'_>) {
+        if value.bytes.is_empty() {
+            return;
+        }
+        let context = self.out.fields.context(node);
+        if self.response && !value.number {
+            self.slips(context, value);
+        }
+        self.custom(node, value.bytes, value.cut);
+        if !self.promised(node, context, value) {
+            self.generic(node, context, value);
+        }
+    }
+
+    /// Stack traces and the like inside a string of an answer.
+    fn slips(&mut self, context: Context, value: Value<'_>) {
+        let told = context == Context::ErrorText;
+        let Profile { flags, .. } = value.profile;
+        let framed =
+            flags & (profile::PAREN | profile::COLON | profile::SLASH | profile::ANGLE | profile::OTHER) != 0
+                && flags & (profile::SPACE | profile::PAREN) != 0;
+        if value.bytes.len() >= 12 && (told || framed) {
+            self.out.signals.0 |= self.scanner.traces.scan(value.bytes, told).0;
+        }
+    }
+
+    /// What the field's name promises; true if nothing more is to be looked for.
+    fn promised(&mut self, node: NodeId, context: Context, value: Value<'_>) -> bool {
+        use Context as C;
+        let Value { bytes, profile, .. } = value;
+        if context == C::Query && !self.response {
+            self.query(node, bytes);
+        }
+        if value.cut {
+            // A value without its end keeps no promise; of a secret not even its beginning is read as something else.
+            return matches!(context, C::Password | C::Secret);
+        }
+        let found = match context {
+            C::None | C::Identifier | C::ErrorText | C::Code | C::Email | C::Query => return false,
+            C::CardCode => card::code(bytes).map(|masked| (DataClass::CardVerificationCode, masked)),
+            C::CardNumber => card::promised(bytes).map(|masked| (DataClass::CardNumber, masked)),
+            C::Card => card::short_mask(bytes).then_some((DataClass::CardNumber, true)),
+            C::Track => card::is_track_field(bytes).then_some((DataClass::CardTrack, false)),
+            C::Ssn => person::ssn_promised(bytes).map(|masked| (DataClass::Ssn, masked)),
+            C::Iban => iban::promised(bytes).map(|masked| (DataClass::Iban, masked)),
+            C::Phone => contact::phone_promised(bytes).map(|masked| (DataClass::Phone, masked)),
+            C::BirthDate => {
+                person::birth_date(bytes, value.number).then_some((DataClass::DateOfBirth, false))
+            }
+            C::Passport => person::passport(bytes).then_some((DataClass::Passport, false)),
+            C::NationalId => national::promised(bytes).map(|masked| (DataClass::NationalId, masked)),
+            C::MedicalRecord => health::record(bytes).then_some((DataClass::MedicalRecord, false)),
+            C::Npi => health::npi(bytes).then_some((DataClass::Npi, false)),
+            C::HealthPlan => health::plan(bytes).then_some((DataClass::HealthPlan, false)),
+            C::WeakMember => health::plan_alone(bytes).then_some((DataClass::HealthPlan, false)),
+            C::Diagnosis => health::diagnosis(bytes, false).then_some((DataClass::DiagnosisCode, false)),
+            C::Medication => health::medication(bytes).then_some((DataClass::MedicationCode, false)),
+            C::PersonName if !value.number => {
+                person::name(bytes, profile).map(|masked| (DataClass::PersonName, masked))
+            }
+            C::Address | C::StreetAddress if !value.number => {
+                person::address(bytes, profile, context == C::StreetAddress)
+                    .then_some((DataClass::PostalAddress, false))
+            }
+            C::Password => secret::password(bytes).map(|masked| (DataClass::Password, masked)),
+            C::Secret if !value.number => secret::promised(bytes),
+            _ => None,
+        };
+        match found {
+            Some((class, masked)) => {
+                self.masked(node, class, masked);
+                true
+            }
+            // A password is nothing else, whatever it looks like.
+            None => context == C::Password,
+        }
+    }
+
+    fn query(&mut self, node: NodeId, bytes: &[u8]) {
+        if self.out.fields.parent(node) == NodeId::root(Place::RequestBody)
+            || self.out.fields.place(node) == Place::RequestQuery
+        {
+            self.graphql(bytes);
+        }
+    }
+
+    /// What the bytes say without a name's help.
+    fn generic(&mut self, node: NodeId, context: Context, value: Value<'_>) {
+        let Value { bytes, profile, .. } = value;
+        if value.number {
+            if context != Context::Identifier && card::bare(bytes) {
+                self.hit(node, DataClass::CardNumber);
+            }
+            return;
+        }
+        let long = bytes.len() >= 20;
+        let telling = profile.digits >= 4 || profile.has(profile::AT | profile::EQUALS);
+        if !telling && !(long && profile.digits > 0) && !profile.has(profile::COLON | profile::MASK)
+            || is_plain(value)
+        {
+            return;
+        }
+        if context == Context::Code && health::diagnosis(bytes, true) {
+            return self.hit(node, DataClass::DiagnosisCode);
+        }
+        if !value.cut && contact::ipv6(bytes, profile) {
+            return self.hit(node, DataClass::IpAddress);
+        }
+        if context == Context::Identifier {
+            return text::scan_strong(self, node, value);
+        }
+        if !value.cut && health::labelled_record(bytes) {
+            return self.hit(node, DataClass::MedicalRecord);
+        }
+        text::scan(self, node, value, false);
+    }
+
+    /// A value found after its name inside a text (`password=...`).
+    pub(super) fn nested(&mut self, node: NodeId, context: Context, bytes: &[u8]) -> bool {
+        if self.depth >= MAX_NESTING {
+            return false;
+        }
+        self.depth += 1;
+        let found = self.promised(node, context, Value::text(bytes, false));
+        self.depth -= 1;
+        found
+    }
+}
+
+/// Values that are frequent, full of digits, and nothing: UUIDs, times, hashes.
+fn is_plain(value: Value<'_>) -> bool {
+    let Value { bytes, profile, .. } = value;
+    use profile::{COLON, DASH, DIGIT, DOT, HEX, PLUS, UPPER, WORD};
+    if value.cut {
+        return false;
+    }
+    match bytes {
+        // 2026-07-30, 2026-07-30T10:15:30.123+02:00, 2026-07-30 10:15:30
+        [_, _, _, _, b'-', _, _, b'-', _, _, rest @ ..] if bytes.len() <= 35 && profile.digits >= 8 => {
+            let zoned = matches!(rest.first(), None | Some(b'T' | b't' | b' '));
+            zoned
+                && !profile.has(profile::AT)
+                && bytes.get(..4).is_some_and(|year| year.iter().all(u8::is_ascii_digit))
+                && rest
+                    .iter()
+                    .skip(1)
+                    .all(|b| b.is_ascii_digit() || matches!(b, b':' | b'.' | b'+' | b'-' | b'Z' | b'z'))
+        }
+        _ if bytes.len() == 36 => {
+            profile.flags & !(DIGIT | HEX | UPPER | DASH | WORD) == 0
+                && [8, 13, 18, 23].iter().all(|at| bytes.get(*at) == Some(&b'-'))
+        }
+        // 10:15, 1:02:03
+        _ if bytes.len() <= 8 => {
+            profile.flags & !(DIGIT | COLON | DOT | PLUS | DASH | WORD) == 0 && !profile.has(DASH)
+        }
+        _ => {
+            // A hash in hexadecimal with letters in it.
+            profile.flags & !(DIGIT | HEX | UPPER | WORD) == 0
+                && profile.has(HEX)
+                && profile.digits + 2 < bytes.len() as u32
+                && bytes.len() >= 24
+        }
+    }
+}
