@@ -27,12 +27,12 @@ impl Position {
     }
 }
 
-/// Collects diagnostics about one file; the same text at the same place is kept once.
+/// Collects diagnostics about a file and those it refers to; the same text at the same place is kept once.
 #[derive(Debug)]
 pub struct Diagnostics {
     file: Arc<str>,
     list: Vec<Diagnostic>,
-    seen: HashSet<(Position, String)>,
+    seen: HashSet<(Span, String)>,
     dropped: u64,
     worst_dropped: Severity,
 }
@@ -51,7 +51,7 @@ impl Diagnostics {
         &self.file
     }
     pub fn push(&mut self, severity: Severity, at: Position, message: impl Into<String>) {
-        self.add(severity, at, message.into(), None);
+        self.add(severity, at.in_file(&self.file), message.into(), None);
     }
     pub fn push_hint(
         &mut self,
@@ -60,27 +60,37 @@ impl Diagnostics {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        self.add(severity, at, message.into(), Some(hint.into()));
+        self.add(severity, at.in_file(&self.file), message.into(), Some(hint.into()));
+    }
+    /// As [`Self::push`], for a place that may be in another file.
+    pub fn push_at(
+        &mut self,
+        severity: Severity,
+        span: Span,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        self.add(severity, span, message.into(), hint);
     }
     pub fn extend(&mut self, others: impl IntoIterator<Item = Diagnostic>) {
         for other in others {
-            let at = Position { line: other.span.line, column: other.span.column };
-            self.add(other.severity, at, other.message, other.hint);
+            self.add(other.severity, other.span, other.message, other.hint);
         }
     }
-    fn add(&mut self, severity: Severity, at: Position, message: String, hint: Option<String>) {
+    fn add(&mut self, severity: Severity, span: Span, message: String, hint: Option<String>) {
         if self.list.len() >= MAX_DIAGNOSTICS {
             self.dropped += 1;
             self.worst_dropped = self.worst_dropped.max(severity);
             return;
         }
-        if self.seen.insert((at, message.clone())) {
-            self.list.push(Diagnostic { span: at.in_file(&self.file), severity, message, hint });
+        if self.seen.insert((span.clone(), message.clone())) {
+            self.list.push(Diagnostic { span, severity, message, hint });
         }
     }
-    /// In order of their places; an overflow entry stands last.
+    /// In order of their places, those of the file itself first; an overflow entry stands last.
     pub fn finish(mut self) -> Vec<Diagnostic> {
-        self.list.sort_by(|a, b| (a.span.line, a.span.column).cmp(&(b.span.line, b.span.column)));
+        let file = Arc::clone(&self.file);
+        self.list.sort_by(|a, b| (a.span.file != file, &a.span).cmp(&(b.span.file != file, &b.span)));
         if self.dropped > 0 {
             self.list.push(Diagnostic {
                 span: Position::START.in_file(&self.file),
