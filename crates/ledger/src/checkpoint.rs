@@ -52,7 +52,7 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError::Note`] or [`CheckpointError::Format`].
     pub fn parse(note: &str) -> Result<Self, CheckpointError> {
-        let mut lines = Note::parse(note)?.text.trim_end_matches('\n').split('\n');
+        let mut lines = Note::parse(note)?.text.strip_suffix('\n').unwrap_or_default().split('\n');
         let origin =
             lines.next().filter(|line| !line.is_empty()).ok_or(CheckpointError::Format("no origin"))?;
         let size = lines.next().and_then(decimal).ok_or(CheckpointError::Format("no tree size"))?;

@@ -50,7 +50,7 @@ pub enum LedgerError {
         /// The ledger's folder.
         folder: String,
         /// What did not verify.
-        source: crate::CheckpointError,
+        source: Box<crate::CheckpointError>,
     },
     /// A file changed since the ledger was opened, or before, in a part that opening does not read.
     #[error("log `{log}` is damaged: {what}; run `probity verify {folder}`")]

@@ -6,6 +6,7 @@
 //! history never states more than the tiles hold, and whatever lies past it was never acknowledged.
 
 use std::collections::{BTreeSet, HashMap};
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::sync::Mutex;
 
@@ -26,6 +27,7 @@ use crate::{Leaf, LogId};
 pub const MAX_BATCH: usize = 65_536;
 pub(crate) const CHECKPOINT: &str = "checkpoint";
 pub(crate) const CHECKPOINT_NEXT: &str = "checkpoint.next";
+pub(crate) const HISTORY_NEXT: &str = "checkpoints.log.next";
 /// How much of the history is read on opening; holds many records.
 const HISTORY_TAIL: usize = 2 * history::MAX_RECORD;
 
@@ -382,9 +384,13 @@ fn recover_checkpoint(
     key: &SigningKey,
     recovery: &mut LogRecovery,
 ) -> Result<(Checkpoint, String), LedgerError> {
-    let next = place.path(CHECKPOINT_NEXT);
-    if disk::read(place.disk, &next, u64::MAX >> 1).map_err(io_error("read", &next))?.is_some() {
-        place.disk.remove(&next).map_err(io_error("remove", &next))?;
+    for next in [CHECKPOINT_NEXT, HISTORY_NEXT].map(|file| place.path(file)) {
+        match place.disk.remove(&next) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(io_error("remove", &next)(error));
+            }
+            _ => {}
+        }
     }
     let tail = HistoryTail::read(place)?;
     let file = place.read(CHECKPOINT, MAX_NOTE_BYTES as u64)?;
@@ -431,17 +437,18 @@ fn first_checkpoint(
         Some(record) => {
             accept(place, key, &record.checkpoint)?;
             drop_torn(place, tail, recovery)?;
-            place.sync(&path)?;
             (record.checkpoint.clone(), record.digest.clone())
         }
         None => {
-            if tail.end > 0 {
-                place.disk.truncate(&path, 0).map_err(io_error("cut", &path))?;
-            }
             let checkpoint = Checkpoint::sign(key, 0, tree::empty_root());
-            place.disk.append(&path, HEADER.as_bytes()).map_err(io_error("write", &path))?;
-            let chain = append_history(place, history::START, &checkpoint)?;
-            (checkpoint, chain)
+            let (record, digest) = history::record(history::START, &checkpoint);
+            // Renamed into place, so that a history without header or first record is never a crash.
+            let next = place.path(HISTORY_NEXT);
+            let text = [HEADER, &record].concat();
+            place.disk.create(&next, text.as_bytes()).map_err(io_error("write", &next))?;
+            place.sync(&next)?;
+            place.disk.rename(&next, &path).map_err(io_error("rename", &next))?;
+            (checkpoint, digest)
         }
     };
     folders.insert(parent(&path).to_owned());
@@ -470,7 +477,7 @@ fn accept(place: &Place<'_>, key: &SigningKey, checkpoint: &Checkpoint) -> Resul
         key: key.verifier().encode(),
         found: checkpoint.claimed_keys().join(", "),
         folder: place.folder.into(),
-        source,
+        source: Box::new(source),
     })
 }
 
@@ -497,15 +504,15 @@ impl HistoryTail {
     fn read(place: &Place<'_>) -> Result<Self, LedgerError> {
         let path = place.path(history::FILE);
         let end = match place.disk.len(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(Self { offset: 0, end: 0, records: Vec::new() });
+            }
             other => other.map_err(io_error("read", &path))?,
         };
-        if end == 0 {
-            return Ok(Self { offset: 0, end, records: Vec::new() });
-        }
         let from = end.saturating_sub(HISTORY_TAIL as u64);
         let bytes = place.disk.read_at(&path, from, HISTORY_TAIL).map_err(io_error("read", &path))?;
-        let skip = if from > 0 { history::next_record(&bytes) } else { header_len(&bytes) };
+        let headed = bytes.starts_with(HEADER.as_bytes());
+        let skip = if from > 0 { history::next_record(&bytes) } else { headed.then_some(HEADER.len()) };
         let skip = skip.ok_or_else(|| place.mismatch("file `checkpoints.log` has no header or record"))?;
         let (records, damage) = history::records(bytes.get(skip..).unwrap_or_default());
         let whole = records.last().map_or(0, |record| record.at.end);
@@ -514,15 +521,6 @@ impl HistoryTail {
         }
         Ok(Self { offset: from + skip as u64, end, records })
     }
-}
-
-/// Length of the header, which a crash during the making of the log may have cut.
-fn header_len(bytes: &[u8]) -> Option<usize> {
-    if bytes.starts_with(HEADER.as_bytes()) {
-        return Some(HEADER.len());
-    }
-    let torn = HEADER.as_bytes().starts_with(bytes) || bytes.iter().all(|byte| *byte == 0);
-    torn.then_some(bytes.len())
 }
 
 /// Reads the right edge and compares it with the checkpoint.

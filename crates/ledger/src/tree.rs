@@ -60,11 +60,6 @@ impl Frontier {
         self.size += 1;
     }
 
-    /// The root; for no leaves the hash of nothing.
-    pub fn root(&self) -> Digest {
-        self.fold().unwrap_or_else(empty_root)
-    }
-
     /// The perfect subtrees, highest first.
     pub fn peaks(&self) -> &[Digest] {
         &self.peaks
@@ -72,6 +67,12 @@ impl Frontier {
 
     fn fold(&self) -> Option<Digest> {
         fold_peaks(&self.peaks, self.node)
+    }
+}
+
+impl Default for Frontier {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

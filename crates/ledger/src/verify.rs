@@ -76,6 +76,3 @@ fn strangers(disk: &dyn Disk, report: &mut VerifyReport) {
         report.notes.push(format!("`{}` is no part of a ledger and was not read", entry.name));
     }
 }
-
-#[cfg(test)]
-mod tests;

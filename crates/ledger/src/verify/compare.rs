@@ -85,32 +85,42 @@ fn runs(offset: usize, places: Vec<usize>, kind: ChangeKind) -> Vec<Difference> 
     list
 }
 
-/// The leaf hashes of a bundle, and the entry whose length field was changed, if that is what happened.
-pub fn bundle_hashes(bundle: &[u8], expected: &[Digest]) -> (Vec<Digest>, Option<usize>) {
+/// What an entry bundle holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bundle {
+    /// Leaf hashes.
+    pub hashes: Vec<Digest>,
+    /// The entry whose length field was changed while its leaf was not.
+    pub resized: Option<usize>,
+    /// Bytes after the last whole entry.
+    pub rest: usize,
+}
+
+/// Reads a bundle that may be damaged, guided by the hashes that it must give.
+pub fn read_bundle(bundle: &[u8], expected: &[Digest]) -> Bundle {
     if let Some(list) = entries(bundle) {
-        return (list.into_iter().map(leaf_hash).collect(), None);
+        return Bundle { hashes: list.into_iter().map(leaf_hash).collect(), ..Bundle::default() };
     }
-    let mut hashes = Vec::new();
-    let mut changed = None;
+    let mut read = Bundle::default();
     let mut rest = bundle;
     while !rest.is_empty() {
-        let wanted = expected.get(hashes.len());
+        let wanted = expected.get(read.hashes.len());
         let whole = split_entry(rest).map(|(entry, after)| (leaf_hash(entry), after));
         let fits = whole.is_some_and(|(hash, _)| Some(&hash) == wanted);
+        let mut next = whole;
         if !fits
-            && changed.is_none()
-            && let Some((hash, after)) = wanted.and_then(|wanted| find_length(rest, wanted))
+            && read.resized.is_none()
+            && let Some(found) = wanted.and_then(|wanted| find_length(rest, wanted))
         {
-            changed = Some(hashes.len());
-            hashes.push(hash);
-            rest = after;
-            continue;
+            read.resized = Some(read.hashes.len());
+            next = Some(found);
         }
-        let Some((hash, after)) = whole else { break };
-        hashes.push(hash);
+        let Some((hash, after)) = next else { break };
+        read.hashes.push(hash);
         rest = after;
     }
-    (hashes, changed)
+    read.rest = rest.len();
+    read
 }
 
 /// The length under which the next entry is the one wanted, if there is one.

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use super::compare::{TileDiff, bundle_hashes, name_diffs};
+use super::compare::{TileDiff, name_diffs, read_bundle};
 use super::report::{Change, ChangeKind, LogReport, VerifyReport};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::disk::{self, Disk};
 use crate::hash::{Digest, hex, node_hash};
 use crate::history::{self, HEADER, Record};
-use crate::log::{CHECKPOINT, CHECKPOINT_NEXT, levels};
+use crate::log::{CHECKPOINT, CHECKPOINT_NEXT, HISTORY_NEXT, levels};
 use crate::note::{MAX_NOTE_BYTES, VerifierKey};
 use crate::tile::{self, Level, MAX_BUNDLE_BYTES, MAX_LEVELS, TILE_WIDTH, Tile};
 use crate::tree::{self, Frontier};
@@ -45,7 +45,7 @@ enum Source {
     Anchor(usize),
 }
 
-/// A hash in an older file that is not the one in the newest.
+/// A place in an older file that does not hold what the newest does, counted over its level.
 #[derive(Clone, Debug)]
 struct Older {
     tile: Tile,
@@ -75,6 +75,8 @@ struct Reader<'a> {
 struct Pass {
     diffs: Vec<TileDiff>,
     older: Vec<Older>,
+    /// The files of level 1, the witness of which reading of a full level-0 tile is true.
+    above: Vec<Option<Vec<Digest>>>,
     /// Hash of each full level-0 tile, as chosen.
     chosen: Vec<Digest>,
     /// Full tiles whose leaves and hashes agree with each other but not with the level above.
@@ -82,8 +84,11 @@ struct Pass {
     /// Roots that did not come out.
     failed: Vec<Root>,
     passed: Vec<Root>,
-    /// The last tile has two readings that differ; which leaf hashes each gives.
-    tail: Vec<(Truth, Vec<Digest>)>,
+    /// The tree over them, as chosen and as the level above says.
+    upper: Frontier,
+    witnessed: Frontier,
+    /// The leaves of the last, partial tile.
+    tail: Frontier,
 }
 
 impl Scan {
@@ -114,13 +119,14 @@ impl Scan {
         }
         let keys: Vec<_> = keys.iter().filter(|key| key.is_for(held)).map(|key| key.for_log(held)).collect();
         reader.keys = keys;
+        let file = file.filter(|file| reader.is_own(file, held));
         let signed = reader.signatures(&history, file.as_ref());
         let reference = reader.reference(&history, file);
         let size = reference.as_ref().map_or_else(|| reader.widest(), Checkpoint::size);
         let origin = reference.as_ref().map_or_else(String::new, |reference| reference.origin().to_owned());
         let given: Vec<&Checkpoint> = anchors.iter().filter(|anchor| anchor.origin() == origin).collect();
         let roots = reader.roots(&history, &given, reference.as_ref(), size);
-        let pass = reader.leaves(size, &roots);
+        let pass = reader.leaves(size, &roots, reference.as_ref().map(Checkpoint::root));
         let (diffs, root) = reader.judge(pass, reference.as_ref(), &given, size);
         let matched = reader.anchors(&given, size, &root.1);
         reader.past(size);
@@ -182,7 +188,7 @@ impl Reader<'_> {
                     folders.push(inner);
                 } else if let Some(tile) = Tile::parse(&inner) {
                     self.tiles.insert(tile);
-                } else if inner == CHECKPOINT_NEXT {
+                } else if inner == CHECKPOINT_NEXT || inner == HISTORY_NEXT {
                     self.report.notes.push(format!("`{}/{inner}`: left by an interrupted append", self.log));
                 } else if inner != CHECKPOINT && inner != history::FILE {
                     self.change(ChangeKind::Insert, &inner, None, "the file is no part of a log".into());
@@ -280,6 +286,16 @@ impl Reader<'_> {
             before = &record.digest;
             last_size = Some(size);
         }
+    }
+
+    /// Whether the file `checkpoint` is of the log that the folder holds.
+    fn is_own(&mut self, file: &Checkpoint, held: LogId) -> bool {
+        let other = file.log().filter(|log| *log != held);
+        if let Some(other) = other {
+            let message = format!("the file holds the checkpoint of the log `{other}`");
+            self.change(ChangeKind::Swap, CHECKPOINT, None, message);
+        }
+        other.is_none()
     }
 
     /// Checks every signature; `None` without a key for this log.
@@ -397,22 +413,23 @@ impl Reader<'_> {
     }
 
     /// Goes through all leaves once.
-    fn leaves(&mut self, size: u64, roots: &[Root]) -> Pass {
-        let above = self.level(1, size);
-        let mut pass = Pass::default();
-        let mut upper = Frontier::new();
+    fn leaves(&mut self, size: u64, roots: &[Root], wanted: Option<Digest>) -> Pass {
+        let mut pass = Pass { above: self.level(1, size), ..Pass::default() };
         let mut roots = roots.iter().peekable();
         while let Some(root) = roots.next_if(|root| root.size == 0) {
             pass.settle(root, tree::empty_root());
         }
         for index in 0..size.div_ceil(TILE_WIDTH) {
-            let hashes = self.hash_tile(index, size);
+            let hashes = self.hash_tile(Level::Hashes(0), index, size);
             let entries = self.entry_tile(index, size, hashes.as_deref().unwrap_or_default());
             let start = index * TILE_WIDTH;
             let width = (size - start).min(TILE_WIDTH);
             let full = width == TILE_WIDTH;
-            let witness = usize::try_from(index).ok().and_then(|index| above.get(index)).copied();
-            let truth = choose(full, witness.as_ref(), hashes.as_deref(), entries.as_deref());
+            let witness = pass.witness(index);
+            let truth = match full {
+                true => choose(witness.as_ref(), hashes.as_deref(), entries.as_deref()),
+                false => pass.choose_tail(wanted, hashes.as_deref(), entries.as_deref()),
+            };
             let chosen = match truth {
                 Truth::Entries => entries.as_deref(),
                 Truth::Hashes => hashes.as_deref(),
@@ -422,67 +439,68 @@ impl Reader<'_> {
                 inner.push(*hash);
                 let at = start + inner.size();
                 while let Some(root) = roots.next_if(|root| root.size == at) {
-                    let peaks = [upper.peaks(), inner.peaks()].concat();
-                    pass.settle(root, tree::fold_peaks(&peaks, node_hash).unwrap_or_else(tree::empty_root));
+                    pass.settle(root, join(&pass.upper, &inner));
                 }
             }
             // Sizes that the file is too short to reach.
             while let Some(root) = roots.next_if(|root| root.size <= start + width) {
                 pass.failed.push(root.clone());
             }
-            self.older(&mut pass, index, width, chosen.unwrap_or_default());
+            for level in [Level::Entries, Level::Hashes(0)] {
+                pass.older.extend(self.older(level, index, width, chosen.unwrap_or_default()));
+            }
             if full {
                 let folded =
                     chosen.and_then(|hashes| tree::fold(hashes, node_hash)).or(witness).unwrap_or_default();
-                upper.push(folded);
+                pass.upper.push(folded);
+                pass.witnessed.push(witness.unwrap_or(folded));
                 pass.chosen.push(folded);
                 if witness.is_some_and(|witness| witness != folded) {
                     pass.doubted.push(index);
                 }
             } else {
-                pass.tail.extend(hashes.clone().map(|hashes| (Truth::Hashes, hashes)));
-                pass.tail.extend(entries.clone().map(|entries| (Truth::Entries, entries)));
+                pass.tail = inner;
             }
             pass.difference(index, size, truth, hashes, entries);
         }
         pass
     }
 
-    /// The hashes of a level, as its files hold them.
-    fn level(&mut self, level: u8, size: u64) -> Vec<Digest> {
+    /// The hashes of a level, file by file, as they are.
+    fn level(&mut self, level: u8, size: u64) -> Vec<Option<Vec<Digest>>> {
         let level = Level::Hashes(level);
-        let count = tile::hashes_at(level, size);
-        let mut list = Vec::new();
-        for index in 0..count.div_ceil(TILE_WIDTH) {
-            let bytes = self.tile(level, index, size).unwrap_or_default();
-            let width = (count - index * TILE_WIDTH).min(TILE_WIDTH);
-            let (hashes, _) = bytes.as_chunks::<32>();
-            let width = usize::try_from(width).unwrap_or(usize::MAX);
-            let short = width.saturating_sub(hashes.len());
-            list.extend(hashes.iter().take(width).copied().chain(std::iter::repeat_n([0; 32], short)));
-        }
-        list
+        let files = tile::hashes_at(level, size).div_ceil(TILE_WIDTH);
+        (0..files).map(|index| self.hash_tile(level, index, size)).collect()
     }
 
-    fn hash_tile(&mut self, index: u64, size: u64) -> Option<Vec<Digest>> {
-        let bytes = self.tile(Level::Hashes(0), index, size)?;
-        Some(bytes.as_chunks::<32>().0.to_vec())
+    fn hash_tile(&mut self, level: Level, index: u64, size: u64) -> Option<Vec<Digest>> {
+        let bytes = self.tile(level, index, size)?;
+        let tile = Tile::at_size(level, index, size)?;
+        let (hashes, rest) = bytes.as_chunks::<32>();
+        if !rest.is_empty() && hashes.len() as u64 >= tile.width {
+            self.appended(&tile, rest.len(), "hashes");
+        }
+        Some(hashes.to_vec())
     }
 
     fn entry_tile(&mut self, index: u64, size: u64, expected: &[Digest]) -> Option<Vec<Digest>> {
         let bytes = self.tile(Level::Entries, index, size)?;
-        let (hashes, changed) = bundle_hashes(&bytes, expected);
-        if let Some(at) = changed {
+        let tile = Tile::at_size(Level::Entries, index, size)?;
+        let bundle = read_bundle(&bytes, expected);
+        if let Some(at) = bundle.resized {
             let leaf = index * TILE_WIDTH + at as u64;
-            let file = Tile::at_size(Level::Entries, index, size).map(|tile| tile.path()).unwrap_or_default();
-            self.change(
-                ChangeKind::Flip,
-                &file,
-                Some((leaf, leaf)),
-                format!("the length of leaf {leaf} was changed"),
-            );
+            let message = format!("the length of leaf {leaf} was changed");
+            self.change(ChangeKind::Flip, &tile.path(), Some((leaf, leaf)), message);
         }
-        Some(hashes)
+        if bundle.rest > 0 && bundle.hashes.len() as u64 >= tile.width {
+            self.appended(&tile, bundle.rest, "leaves");
+        }
+        Some(bundle.hashes)
+    }
+
+    fn appended(&mut self, tile: &Tile, bytes: usize, after: &str) {
+        let message = format!("{bytes} bytes were put in after its {after}");
+        self.change(ChangeKind::Insert, &tile.path(), None, message);
     }
 
     /// The content of a tile at `size`, from the file that must hold it.
@@ -509,25 +527,31 @@ impl Reader<'_> {
     }
 
     /// Partial files that stayed from earlier checkpoints must be the start of the newest.
-    fn older(&mut self, pass: &mut Pass, index: u64, width: u64, chosen: &[Digest]) {
-        for level in [Level::Entries, Level::Hashes(0)] {
-            let (from, to) = (Tile { level, index, width: 1 }, Tile { level, index, width });
-            let tiles: Vec<Tile> = self.tiles.range(from..to).copied().collect();
-            for tile in tiles {
-                let Some(bytes) = self.read(&tile.path(), MAX_BUNDLE_BYTES) else { continue };
-                self.read += 1;
-                let start = chosen.get(..usize::try_from(tile.width).unwrap_or(usize::MAX)).unwrap_or(chosen);
-                let found = match level {
-                    Level::Entries => bundle_hashes(&bytes, start).0,
-                    Level::Hashes(_) => bytes.as_chunks::<32>().0.to_vec(),
-                };
-                let at = found.iter().zip(start).position(|(a, b)| a != b);
-                let at = at.or_else(|| (found.len() != start.len()).then_some(found.len().min(start.len())));
-                if let Some(at) = at {
-                    pass.older.push(Older { tile, at: index * TILE_WIDTH + at as u64 });
+    fn older(&mut self, level: Level, index: u64, width: u64, chosen: &[Digest]) -> Vec<Older> {
+        let (from, to) = (Tile { level, index, width: 1 }, Tile { level, index, width });
+        let tiles: Vec<Tile> = self.tiles.range(from..to).copied().collect();
+        let mut older = Vec::new();
+        for tile in tiles {
+            let Some(bytes) = self.read(&tile.path(), MAX_BUNDLE_BYTES) else { continue };
+            self.read += 1;
+            let start = chosen.get(..usize::try_from(tile.width).unwrap_or(usize::MAX)).unwrap_or(chosen);
+            let (found, resized, rest) = match level {
+                Level::Entries => {
+                    let bundle = read_bundle(&bytes, start);
+                    (bundle.hashes, bundle.resized, bundle.rest)
                 }
+                Level::Hashes(_) => {
+                    let (hashes, rest) = bytes.as_chunks::<32>();
+                    (hashes.to_vec(), None, rest.len())
+                }
+            };
+            let same = found.iter().zip(start).take_while(|(a, b)| a == b).count();
+            let whole = found.len() == start.len() && same == start.len() && rest == 0;
+            if let Some(at) = resized.or_else(|| (!whole).then_some(same)) {
+                older.push(Older { tile, at: index * TILE_WIDTH + at as u64 });
             }
         }
+        older
     }
 
     /// Decides what is true, names what follows from it, and returns the differing files and the root (with
@@ -539,41 +563,11 @@ impl Reader<'_> {
         given: &[&Checkpoint],
         size: u64,
     ) -> (Vec<TileDiff>, (Digest, Outcome)) {
-        let mut upper = Frontier::new();
-        pass.chosen.iter().for_each(|hash| upper.push(*hash));
-        let mut witness = Frontier::new();
-        self.level(1, size).iter().for_each(|hash| witness.push(*hash));
-        let tails: Vec<(Truth, Vec<Digest>)> = if pass.tail.is_empty() {
-            vec![(Truth::Hashes, Vec::new())]
-        } else {
-            std::mem::take(&mut pass.tail)
-        };
-        let root = |upper: &Frontier, tail: &[Digest]| {
-            let mut inner = Frontier::new();
-            tail.iter().for_each(|hash| inner.push(*hash));
-            let peaks = [upper.peaks(), inner.peaks()].concat();
-            tree::fold_peaks(&peaks, node_hash).unwrap_or_else(tree::empty_root)
-        };
         let wanted = reference.map(Checkpoint::root);
-        let fits = |upper: &Frontier| {
-            tails.iter().find(|(_, tail)| Some(root(upper, tail)) == wanted).map(|(truth, _)| *truth)
-        };
-        let (truth, by_witness) = match (fits(&upper), fits(&witness)) {
-            (Some(truth), _) => (Some(truth), false),
-            (None, Some(truth)) => (Some(truth), true),
-            (None, None) => (None, false),
-        };
-        if truth == Some(Truth::Entries) {
-            pass.flip_tail(size);
-        }
-        let tail = tails.iter().find(|(kind, _)| truth.is_none_or(|truth| truth == *kind));
-        let tail = tail.map(|(_, tail)| tail.clone()).unwrap_or_default();
-        let computed = root(&upper, &tail);
-        let outcome = Outcome {
-            sound: truth.is_some() && !by_witness,
-            passed: pass.passed.clone(),
-            failed: pass.failed.clone(),
-        };
+        let computed = join(&pass.upper, &pass.tail);
+        let sound = Some(computed) == wanted;
+        let by_witness = !sound && Some(join(&pass.witnessed, &pass.tail)) == wanted;
+        let outcome = Outcome { sound, passed: pass.passed.clone(), failed: pass.failed.clone() };
         if by_witness {
             for index in std::mem::take(&mut pass.doubted) {
                 let leaves = Tile::full(Level::Entries, index).leaves();
@@ -587,7 +581,7 @@ impl Reader<'_> {
                 );
             }
         } else if outcome.sound {
-            self.upper_levels(&pass.chosen, size, &mut pass.diffs);
+            self.upper_levels(&mut pass, size);
             self.older_files(&pass.older);
             self.false_records(&outcome);
         } else if !self.incomplete && reference.is_some() {
@@ -601,33 +595,20 @@ impl Reader<'_> {
     }
 
     /// Levels above the leaves follow from them.
-    fn upper_levels(&mut self, chosen: &[Digest], size: u64, diffs: &mut Vec<TileDiff>) {
-        let mut computed = chosen.to_vec();
+    fn upper_levels(&mut self, pass: &mut Pass, size: u64) {
+        let width = usize::try_from(TILE_WIDTH).unwrap_or(usize::MAX);
+        let mut computed = pass.chosen.clone();
+        let mut above = std::mem::take(&mut pass.above).into_iter();
         for level in 1..MAX_LEVELS {
-            let width = usize::try_from(TILE_WIDTH).unwrap_or(usize::MAX);
             for (index, expected) in (0_u64..).zip(computed.chunks(width)) {
-                let level = Level::Hashes(level);
-                let Some(tile) = Tile::at_size(level, index, size) else { continue };
-                // Read before by `level`, which named it if it is missing.
-                let bytes = disk::read(self.disk, &format!("{}/{}", self.log, tile.path()), MAX_BUNDLE_BYTES);
-                let Some(bytes) = bytes.ok().flatten() else {
-                    if level != Level::Hashes(1) {
-                        self.change(ChangeKind::Missing, &tile.path(), None, "the tile is missing".into());
-                    }
-                    continue;
-                };
-                self.read += u64::from(level != Level::Hashes(1));
-                let found = bytes.as_chunks::<32>().0.to_vec();
-                if found != expected {
-                    diffs.push(TileDiff { tile, found, expected: expected.to_vec() });
-                } else if bytes.len() != found.len() * 32 {
-                    self.change(
-                        ChangeKind::Insert,
-                        &tile.path(),
-                        None,
-                        "bytes were put in after its hashes".into(),
-                    );
+                let Some(tile) = Tile::at_size(Level::Hashes(level), index, size) else { continue };
+                // The first of these levels was read before the leaves, as their witness.
+                let found =
+                    if level == 1 { above.next().flatten() } else { self.hash_tile(tile.level, index, size) };
+                if let Some(found) = found.filter(|found| found != expected) {
+                    pass.diffs.push(TileDiff { tile, found, expected: expected.to_vec() });
                 }
+                pass.older.extend(self.older(tile.level, index, tile.width, expected));
             }
             let full = computed.chunks_exact(width);
             computed = full.filter_map(|hashes| tree::fold(hashes, node_hash)).collect();
@@ -636,8 +617,12 @@ impl Reader<'_> {
 
     fn older_files(&mut self, older: &[Older]) {
         for Older { tile, at } in older {
-            let message = format!("leaf {at} was changed in a tile of an earlier checkpoint");
-            self.change(ChangeKind::Flip, &tile.path(), Some((*at, *at)), message);
+            let (what, leaves) = match tile.level {
+                Level::Entries | Level::Hashes(0) => (format!("leaf {at}"), Some((*at, *at))),
+                Level::Hashes(level) => (format!("hash {at} of level {level}"), None),
+            };
+            let message = format!("{what} was changed in a tile of an earlier checkpoint");
+            self.change(ChangeKind::Flip, &tile.path(), leaves, message);
         }
     }
 
@@ -748,6 +733,12 @@ struct Outcome {
 }
 
 impl Pass {
+    /// What level 1 says of full level-0 tile `index`.
+    fn witness(&self, index: u64) -> Option<Digest> {
+        let file = self.above.get(usize::try_from(index / TILE_WIDTH).ok()?)?.as_deref()?;
+        file.get(usize::try_from(index % TILE_WIDTH).ok()?).copied()
+    }
+
     fn settle(&mut self, root: &Root, found: Digest) {
         let list = if root.root == found { &mut self.passed } else { &mut self.failed };
         list.push(root.clone());
@@ -774,28 +765,39 @@ impl Pass {
         self.diffs.extend(tile.map(|tile| TileDiff { tile, found, expected }));
     }
 
-    /// The last tile's hashes turned out to be the untrue reading.
-    fn flip_tail(&mut self, size: u64) {
-        let last = size / TILE_WIDTH;
-        for diff in
-            self.diffs.iter_mut().filter(|diff| diff.tile.index == last && diff.tile.level == Level::Entries)
-        {
-            std::mem::swap(&mut diff.found, &mut diff.expected);
-            diff.tile.level = Level::Hashes(0);
+    /// The root settles which reading of the last tile is true.
+    fn choose_tail(
+        &self,
+        wanted: Option<Digest>,
+        hashes: Option<&[Digest]>,
+        entries: Option<&[Digest]>,
+    ) -> Truth {
+        let fits = |list: &[Digest]| {
+            let mut inner = Frontier::new();
+            list.iter().for_each(|hash| inner.push(*hash));
+            [&self.upper, &self.witnessed].into_iter().any(|upper| Some(join(upper, &inner)) == wanted)
+        };
+        match (hashes, entries) {
+            (None, Some(_)) => Truth::Entries,
+            (Some(hashes), Some(entries)) if hashes != entries && !fits(hashes) && fits(entries) => {
+                Truth::Entries
+            }
+            _ => Truth::Hashes,
         }
     }
 }
 
-/// The level above settles which reading of a full tile is true; the last tile waits for the root.
-fn choose(
-    full: bool,
-    witness: Option<&Digest>,
-    hashes: Option<&[Digest]>,
-    entries: Option<&[Digest]>,
-) -> Truth {
+/// The root over full tiles and the leaves after them.
+fn join(upper: &Frontier, tail: &Frontier) -> Digest {
+    let peaks = [upper.peaks(), tail.peaks()].concat();
+    tree::fold_peaks(&peaks, node_hash).unwrap_or_else(tree::empty_root)
+}
+
+/// The level above settles which reading of a full tile is true.
+fn choose(witness: Option<&Digest>, hashes: Option<&[Digest]>, entries: Option<&[Digest]>) -> Truth {
     match (hashes, entries) {
         (None, Some(_)) => Truth::Entries,
-        (Some(hashes), Some(entries)) if full && hashes != entries => {
+        (Some(hashes), Some(entries)) if hashes != entries => {
             let fits = |list: &[Digest]| tree::fold(list, node_hash).as_ref() == witness;
             if !fits(hashes) && fits(entries) { Truth::Entries } else { Truth::Hashes }
         }

@@ -1,0 +1,42 @@
+//! The ledger through its public surface.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "helpers of tests"
+)]
+
+mod crash;
+mod golden;
+mod kill;
+mod memory;
+mod oracle;
+mod tamper;
+mod writing;
+
+use probity_ledger::{Leaf, LeafKind, LogId, SigningKey, sha256};
+
+pub const NAME: &str = "probity.example";
+
+pub fn key() -> SigningKey {
+    SigningKey::from_seed(&[42; 32], NAME).unwrap()
+}
+
+pub fn leaf(number: u64) -> Leaf {
+    Leaf {
+        kind: if number.is_multiple_of(7) { LeafKind::Segment } else { LeafKind::Evidence },
+        subject: format!("subject-{number}"),
+        digest: sha256(&number.to_be_bytes()),
+        at: 1_700_000_000_000 + i64::try_from(number).unwrap(),
+    }
+}
+
+pub fn leaves(range: std::ops::Range<u64>) -> Vec<Leaf> {
+    range.map(leaf).collect()
+}
+
+pub const EVIDENCE: LogId = LogId::Evidence;
+pub const VERDICTS: LogId = LogId::Verdicts;
