@@ -1,9 +1,10 @@
-//! Work to count instructions of: `valgrind --tool=callgrind target/release/examples/instructions parse 1000`.
+//! Work to count instructions of: `valgrind --tool=callgrind target/release/examples/instructions parse
+//! 1000`.
 //!
-//! Not a timer. Run it with N and with 2N: (Ir[2N] - Ir[N]) / N is the cost of one round without start-up. Rounds:
-//! `fill` puts the bytes into the buffer and takes them out again (the part to subtract from the others), `parse` reads
-//! a request head, `forward` reads and writes it, `response` reads and writes a response head, `chunked` reads a body
-//! of four chunks.
+//! Not a timer. Run it with N and with 2N: (Ir[2N] - Ir[N]) / N is the cost of one round without start-up.
+//! Rounds: `fill` puts the bytes into the buffer and takes them out again (the part to subtract from the
+//! others), `parse` reads a request head, `forward` reads and writes it, `response` reads and writes a
+//! response head, `chunked` reads a body of four chunks.
 
 use std::hint::black_box;
 use std::process::ExitCode;

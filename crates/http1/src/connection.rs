@@ -4,7 +4,8 @@ use crate::Refusal;
 use crate::field::Kind;
 use crate::octet::{self, TOKEN};
 
-/// Fields that `Connection` may not take away from the next hop: dropping one would change what it reads or allows.
+/// Fields that `Connection` may not take away from the next hop: dropping one would change what it reads or
+/// allows.
 const KEPT: &[&[u8]] = &[
     b"host",
     b"content-length",
@@ -48,8 +49,8 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Adds one `Connection` value. Options that take away end-to-end fields are refused from a client; from an
-    /// upstream they are passed over, as [`is_hop_by_hop`] does.
+    /// Adds one `Connection` value. Options that take away end-to-end fields are refused from a client; from
+    /// an upstream they are passed over, as [`is_hop_by_hop`] does.
     pub fn add(&mut self, value: &[u8], from_client: bool) -> Result<(), Refusal> {
         for option in options(value) {
             if option.eq_ignore_ascii_case(b"keep-alive") {

@@ -1,7 +1,7 @@
 //! The writer: one spelling for every message, and no byte that could move a boundary.
 //!
-//! It takes pieces, so that heads which came over HTTP/2 are written by the same rules. A refused head leaves the
-//! output as it was.
+//! It takes pieces, so that heads which came over HTTP/2 are written by the same rules. A refused head leaves
+//! the output as it was.
 
 use bytes::{BufMut, BytesMut};
 
@@ -17,9 +17,9 @@ pub const CHUNK_END: &[u8] = b"\r\n";
 
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// Writes a request head in HTTP/1.1. The writer states the framing: `fields` may hold neither `Content-Length` nor
-/// `Transfer-Encoding`, and exactly one valid `Host`. Fields of this hop (`Connection`, `Upgrade`, `TE`) are the
-/// caller's to choose.
+/// Writes a request head in HTTP/1.1. The writer states the framing: `fields` may hold neither
+/// `Content-Length` nor `Transfer-Encoding`, and exactly one valid `Host`. Fields of this hop (`Connection`,
+/// `Upgrade`, `TE`) are the caller's to choose.
 pub fn write_request_head<N: AsRef<[u8]>, V: AsRef<[u8]>>(
     out: &mut BytesMut,
     method: &[u8],
@@ -58,8 +58,8 @@ pub fn write_request_head<N: AsRef<[u8]>, V: AsRef<[u8]>>(
     })
 }
 
-/// Writes a response head in HTTP/1.1. The writer states the framing, as for requests; an empty `reason` becomes the
-/// registered one. For a response to `HEAD` give the framing of the body that is not sent.
+/// Writes a response head in HTTP/1.1. The writer states the framing, as for requests; an empty `reason`
+/// becomes the registered one. For a response to `HEAD` give the framing of the body that is not sent.
 pub fn write_response_head<N: AsRef<[u8]>, V: AsRef<[u8]>>(
     out: &mut BytesMut,
     status: u16,
@@ -89,8 +89,8 @@ pub fn write_response_head<N: AsRef<[u8]>, V: AsRef<[u8]>>(
     })
 }
 
-/// Writes the line before the data of a chunk; [`CHUNK_END`] follows the data. A size of zero would end the body and
-/// writes nothing: callers skip empty pieces.
+/// Writes the line before the data of a chunk; [`CHUNK_END`] follows the data. A size of zero would end the
+/// body and writes nothing: callers skip empty pieces.
 pub fn write_chunk_head(out: &mut BytesMut, size: usize) {
     if size > 0 {
         put_hexadecimal(out, size as u64);
@@ -148,8 +148,8 @@ impl BodyEncoder {
         Ok(())
     }
 
-    /// Writes what precedes a piece of `len` bytes and returns what must follow it, for callers that send the data
-    /// itself from where it lies.
+    /// Writes what precedes a piece of `len` bytes and returns what must follow it, for callers that send the
+    /// data itself from where it lies.
     pub fn begin(&mut self, len: usize, out: &mut BytesMut) -> Result<&'static [u8], Refusal> {
         if len == 0 {
             return Ok(b"");
@@ -171,8 +171,8 @@ impl BodyEncoder {
         }
     }
 
-    /// Ends the body. Only chunked bodies carry trailers; elsewhere they are dropped. After a body until close the
-    /// caller closes.
+    /// Ends the body. Only chunked bodies carry trailers; elsewhere they are dropped. After a body until
+    /// close the caller closes.
     pub fn finish<N: AsRef<[u8]>, V: AsRef<[u8]>>(
         &mut self,
         trailers: impl IntoIterator<Item = (N, V)>,

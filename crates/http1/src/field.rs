@@ -55,8 +55,8 @@ pub(crate) enum Kind {
     Lookalike,
 }
 
-/// Judges the bytes of one field, by the rules that hold in HTTP/1.1 and HTTP/2: the name a token, the value without
-/// controls and without surrounding white space.
+/// Judges the bytes of one field, by the rules that hold in HTTP/1.1 and HTTP/2: the name a token, the value
+/// without controls and without surrounding white space.
 pub fn check_field(name: &[u8], value: &[u8]) -> Result<(), Refusal> {
     check_name(name)?;
     check_value(value)?;
@@ -107,8 +107,8 @@ impl FieldBlock {
         self.iter().filter(move |(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// The fields for the next hop: without those of this hop (see [`crate::is_hop_by_hop`]) and without the framing
-    /// fields, which the writer states itself. `Host` and `Expect` are among them.
+    /// The fields for the next hop: without those of this hop (see [`crate::is_hop_by_hop`]) and without the
+    /// framing fields, which the writer states itself. `Host` and `Expect` are among them.
     pub fn end_to_end(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         self.spans
             .iter()
@@ -117,8 +117,8 @@ impl FieldBlock {
             .filter(|(name, _)| !self.nominates || !is_nominated(name, self.connection()))
     }
 
-    /// A part of this block (a name or a value got from it) that shares the buffer instead of copying. Anything else
-    /// is copied.
+    /// A part of this block (a name or a value got from it) that shares the buffer instead of copying.
+    /// Anything else is copied.
     pub fn share(&self, part: &[u8]) -> Bytes {
         share(&self.bytes, part)
     }
@@ -245,7 +245,8 @@ pub(crate) fn share(bytes: &Bytes, part: &[u8]) -> Bytes {
     }
 }
 
-/// Fields that a trailer block cannot carry: they frame, route, authenticate or describe the content (RFC 9110, 6.5.1).
+/// Fields that a trailer block cannot carry: they frame, route, authenticate or describe the content (RFC
+/// 9110, 6.5.1).
 const NEVER_TRAILERS: &[&[u8]] = &[
     b"age",
     b"authorization",

@@ -1,6 +1,6 @@
 //! How the end of a body is found, and the two fields that say so.
 
-use crate::{Refusal, octet};
+use crate::{Refusal, Version, octet};
 
 /// How the end of a body is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,8 @@ impl BodyFraming {
     }
 }
 
-/// Reads a `Content-Length` value, of HTTP/1.1 or HTTP/2: decimal digits alone, no list, no sign, no overflow.
+/// Reads a `Content-Length` value, of HTTP/1.1 or HTTP/2: decimal digits alone, no list, no sign, no
+/// overflow.
 pub fn parse_content_length(value: &[u8]) -> Result<u64, Refusal> {
     if value.is_empty() {
         return Err(Refusal::ClNotNumeric);
@@ -38,8 +39,40 @@ pub fn parse_content_length(value: &[u8]) -> Result<u64, Refusal> {
         .ok_or(Refusal::ClNotNumeric)
 }
 
+/// The framing fields of one head, gathered while its fields are walked.
+#[derive(Default)]
+pub(crate) struct FramingFields<'a> {
+    content_length: Option<&'a [u8]>,
+    content_length_repeated: bool,
+    transfer_encoding: Option<&'a [u8]>,
+    transfer_encoding_repeated: bool,
+}
+
+impl<'a> FramingFields<'a> {
+    pub fn add_content_length(&mut self, value: &'a [u8]) {
+        self.content_length_repeated |= self.content_length.replace(value).is_some();
+    }
+
+    pub fn add_transfer_encoding(&mut self, value: &'a [u8]) {
+        self.transfer_encoding_repeated |= self.transfer_encoding.replace(value).is_some();
+    }
+
+    /// What the fields declare: never [`BodyFraming::UntilClose`].
+    pub fn declared(&self, version: Version) -> Result<BodyFraming, Refusal> {
+        match (self.transfer_encoding, self.content_length) {
+            (None, None) => Ok(BodyFraming::None),
+            (Some(_), Some(_)) => Err(Refusal::TeWithCl),
+            (None, Some(_)) if self.content_length_repeated => Err(Refusal::RepeatedCl),
+            (None, Some(length)) => parse_content_length(length).map(BodyFraming::Length),
+            (Some(_), None) if version == Version::Http10 => Err(Refusal::Http10WithTe),
+            (Some(_), None) if self.transfer_encoding_repeated => Err(Refusal::TeDoubled),
+            (Some(coding), None) => check_transfer_encoding(coding).map(|()| BodyFraming::Chunked),
+        }
+    }
+}
+
 /// Reads the only transfer coding served: `chunked`, once.
-pub(crate) fn check_transfer_encoding(value: &[u8]) -> Result<(), Refusal> {
+fn check_transfer_encoding(value: &[u8]) -> Result<(), Refusal> {
     if value.eq_ignore_ascii_case(b"chunked") {
         return Ok(());
     }

@@ -8,7 +8,8 @@ use crate::octet::{self, HOST};
 /// Longest name of a host (RFC 1035), a final dot included.
 const MAX_NAME_BYTES: usize = 254;
 
-/// Judges `name`, `name:port`, `[v6]` or `[v6]:port`. User information, percent-encoding and empty labels are refused.
+/// Judges `name`, `name:port`, `[v6]` or `[v6]:port`. User information, percent-encoding and empty labels are
+/// refused.
 pub fn check_host(host: &[u8]) -> Result<(), Refusal> {
     let port = match host.strip_prefix(b"[") {
         Some(rest) => after_address(rest),

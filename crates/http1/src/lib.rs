@@ -1,15 +1,16 @@
 //! Strict, sans-IO HTTP/1.1: bytes in, heads and body events out, canonical bytes out.
 //!
-//! The same code reads requests and responses and writes both. What is ambiguous is refused with a [`Refusal`] that has a
-//! stable kebab-case name; what is written has one spelling. Nothing here opens a socket, keeps a clock or knows a
-//! connection: the caller owns the buffers and the timeouts.
+//! The same code reads requests and responses and writes both. What is ambiguous is refused with a
+//! [`Refusal`] that has a stable kebab-case name; what is written has one spelling. Nothing here opens a
+//! socket, keeps a clock or knows a connection: the caller owns the buffers and the timeouts.
 //!
-//! It is not an HTTP/2 codec (that is the `h2` crate) and not a router. HTTP/2 borders on it through [`check_path`],
-//! [`check_field`], [`check_host`] and [`parse_content_length`], so that both protocols obey one set of rules.
+//! It is not an HTTP/2 codec (that is the `h2` crate) and not a router. HTTP/2 borders on it through
+//! [`check_path`], [`check_field`], [`check_host`] and [`parse_content_length`], so that both protocols obey
+//! one set of rules.
 //!
 //! Where to go next: [`parse_request`] and [`parse_response`] for heads, [`BodyDecoder`] for bodies,
-//! [`write_request_head`], [`write_response_head`] and [`BodyEncoder`] for output, `refusal.rs` for every reason to
-//! refuse, `path.rs` for the rules of request targets.
+//! [`write_request_head`], [`write_response_head`] and [`BodyEncoder`] for output, `refusal.rs` for every
+//! reason to refuse, `path.rs` for the rules of request targets.
 //!
 //! # Reading a request and sending it on
 //!
@@ -19,7 +20,8 @@
 //!
 //! let limits = Limits::default();
 //! let mut input = BytesMut::from(
-//!     &b"POST /pets?dry=1 HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ncat\r\n0\r\n\r\n"[..],
+//!     &b"POST /pets?dry=1 HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n\
+//!        3\r\ncat\r\n0\r\n\r\n"[..],
 //! );
 //! let mut output = BytesMut::new();
 //!

@@ -6,7 +6,8 @@ pub(crate) const TOKEN: u8 = 1;
 pub(crate) const PATH: u8 = 1 << 2;
 /// What a query may hold unencoded: visible ASCII without `"`, `#`, `<` and `>`.
 pub(crate) const QUERY: u8 = 1 << 3;
-/// Methods: upper-case letters, `-`, `_`. Lower case is a different method for some servers and an error for others.
+/// Methods: upper-case letters, `-`, `_`. Lower case is a different method for some servers and an error for
+/// others.
 pub(crate) const METHOD: u8 = 1 << 4;
 /// Registered names of hosts.
 pub(crate) const HOST: u8 = 1 << 5;
@@ -36,8 +37,8 @@ pub(crate) fn is_field(bytes: &[u8]) -> bool {
     odd == 0 || one_by_one()
 }
 
-/// Nonzero when some octet of the word is a control. Borrows may mark octets above a control too, which changes
-/// nothing: one mark is enough.
+/// Nonzero when some octet of the word is a control. Borrows may mark octets above a control too, which
+/// changes nothing: one mark is enough.
 const fn controls(word: u64) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGH: u64 = ONES << 7;

@@ -1,8 +1,8 @@
 //! The rules of request paths: what is refused because two servers could resolve it to two places.
 //!
-//! A path is judged as received and after each round of percent-decoding, because any hop behind may decode once
-//! more: NUL and other controls, `.` and `..` segments in every spelling known to be folded to them (overlong UTF-8,
-//! full-width forms, back-slashes, encoded slashes, `;` parameters, trailing spaces).
+//! A path is judged as received and after each round of percent-decoding, because any hop behind may decode
+//! once more: NUL and other controls, `.` and `..` segments in every spelling known to be folded to them
+//! (overlong UTF-8, full-width forms, back-slashes, encoded slashes, `;` parameters, trailing spaces).
 
 use crate::Refusal;
 use crate::octet::{self, PATH, QUERY, SUSPECT};
@@ -94,8 +94,8 @@ enum Malformed {
     Keep,
 }
 
-/// One round of percent-decoding. Later rounds also know the `%uXXXX` form of some servers. Every decoded sequence
-/// gets shorter, so an unchanged length means that nothing was decoded.
+/// One round of percent-decoding. Later rounds also know the `%uXXXX` form of some servers. Every decoded
+/// sequence gets shorter, so an unchanged length means that nothing was decoded.
 fn decode(path: &[u8], malformed: Malformed) -> Result<Vec<u8>, Refusal> {
     let mut out = Vec::with_capacity(path.len());
     let mut rest = path;
@@ -135,7 +135,8 @@ fn check_octets(decoded: &[u8]) -> Result<(), Refusal> {
         match octet {
             0 => return Err(Refusal::NulInPath),
             octet if octet::is_control(*octet) => return Err(Refusal::ControlByte),
-            // Leads that occur in no shortest form, and leads whose second octet shows that a shorter form exists.
+            // Leads that occur in no shortest form, and leads whose second octet shows that a shorter form
+            // exists.
             0xc0 | 0xc1 => return Err(Refusal::OverlongUtf8),
             0xe0 if (0x80..0xa0).contains(&next) => return Err(Refusal::OverlongUtf8),
             0xf0 if (0x80..0x90).contains(&next) => return Err(Refusal::OverlongUtf8),

@@ -1,4 +1,5 @@
-//! Every reason to refuse, each with a stable name. Names are interface: metrics, records and findings carry them.
+//! Every reason to refuse, each with a stable name. Names are interface: metrics, records and findings carry
+//! them.
 
 /// Why a message was refused, or why the writer would not write one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

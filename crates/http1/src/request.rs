@@ -7,11 +7,11 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::connection::Options;
 use crate::field::{FieldBlock, FieldSpan, Kind, Span, share};
-use crate::framing::check_transfer_encoding;
+use crate::framing::FramingFields;
 use crate::scan::{Scan, block_end};
 use crate::target::{self, TargetForm, same_host};
 use crate::{
-    BodyFraming, Limits, MAX_HEADERS, Refusal, check_host, check_method, diagnose, parse_content_length,
+    BodyFraming, Limits, MAX_HEADERS, Refusal, check_host, check_method, diagnose,
 };
 
 /// The version of a message.
@@ -41,8 +41,8 @@ pub struct RequestHead {
 
 /// Takes one request head from the front of `buf`. `Ok(None)` asks for more bytes and takes none.
 ///
-/// One CRLF before the request line is passed over (RFC 9112, section 2.2). After a refusal the connection cannot be
-/// used further: where the next message begins is unknown.
+/// One CRLF before the request line is passed over (RFC 9112, section 2.2). After a refusal the connection
+/// cannot be used further: where the next message begins is unknown.
 pub fn parse_request(buf: &mut BytesMut, limits: &Limits) -> Result<Option<RequestHead>, Refusal> {
     let skip = match buf.as_ref() {
         [b'\r', b'\n', ..] => 2,
@@ -129,7 +129,7 @@ fn read(head: &[u8], limits: &Limits) -> Result<Parsed, Refusal> {
             upgrade: facts.upgrade(version).map(|upgrade| Span::within(head, upgrade)),
             form: parts.form,
             version,
-            framing: facts.framing(version)?,
+            framing: facts.framing.declared(version)?,
             keep_alive: facts.connection.keeps_alive(version == Version::Http11),
             expect_continue: facts.expect_continue && version == Version::Http11,
             te_trailers: facts.te_trailers,
@@ -143,10 +143,7 @@ fn read(head: &[u8], limits: &Limits) -> Result<Parsed, Refusal> {
 #[derive(Default)]
 struct Facts<'a> {
     host: Option<&'a [u8]>,
-    content_length: Option<&'a [u8]>,
-    content_length_repeated: bool,
-    transfer_encoding: Option<&'a [u8]>,
-    transfer_encoding_repeated: bool,
+    framing: FramingFields<'a>,
     upgrade: Option<&'a [u8]>,
     connection: Options,
     expect_continue: bool,
@@ -161,13 +158,8 @@ impl<'a> Facts<'a> {
                 Kind::Other | Kind::Hop => {}
                 Kind::Host if facts.host.is_some() => return Err(Refusal::HostRepeated),
                 Kind::Host => facts.host = Some(header.value),
-                Kind::ContentLength => {
-                    facts.content_length_repeated |= facts.content_length.replace(header.value).is_some();
-                }
-                Kind::TransferEncoding => {
-                    facts.transfer_encoding_repeated |=
-                        facts.transfer_encoding.replace(header.value).is_some();
-                }
+                Kind::ContentLength => facts.framing.add_content_length(header.value),
+                Kind::TransferEncoding => facts.framing.add_transfer_encoding(header.value),
                 Kind::Connection => facts.connection.add(header.value, true)?,
                 // Two `Upgrade` fields are a list, and of a list no protocol is chosen.
                 Kind::Upgrade => {
@@ -194,26 +186,14 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn framing(&self, version: Version) -> Result<BodyFraming, Refusal> {
-        match (self.transfer_encoding, self.content_length) {
-            (None, None) => Ok(BodyFraming::None),
-            (Some(_), Some(_)) => Err(Refusal::TeWithCl),
-            (None, Some(_)) if self.content_length_repeated => Err(Refusal::RepeatedCl),
-            (None, Some(length)) => parse_content_length(length).map(BodyFraming::Length),
-            (Some(_), None) if version == Version::Http10 => Err(Refusal::Http10WithTe),
-            (Some(_), None) if self.transfer_encoding_repeated => Err(Refusal::TeDoubled),
-            (Some(coding), None) => check_transfer_encoding(coding).map(|()| BodyFraming::Chunked),
-        }
-    }
-
     fn upgrade(&self, version: Version) -> Option<&'a [u8]> {
         let asked = self.connection.upgrade && version == Version::Http11;
         self.upgrade.filter(|protocol| asked && is_one_protocol(protocol))
     }
 }
 
-/// Whether the value names one protocol that can be switched to. `h2c` cannot: HTTP/2 starts by prior knowledge or
-/// ALPN (RFC 9113), and a tunnelled `h2c` would pass requests that nobody judges.
+/// Whether the value names one protocol that can be switched to. `h2c` cannot: HTTP/2 starts by prior
+/// knowledge or ALPN (RFC 9113), and a tunnelled `h2c` would pass requests that nobody judges.
 pub(crate) fn is_one_protocol(value: &[u8]) -> bool {
     let token = |part: &[u8]| !part.is_empty() && crate::octet::all(part, crate::octet::TOKEN);
     let mut parts = value.splitn(2, |octet| *octet == b'/');
@@ -239,7 +219,8 @@ impl RequestHead {
         self.form
     }
 
-    /// The path as received, percent-encoding included; `/` where an absolute-form target has none, `*` for `OPTIONS *`.
+    /// The path as received, percent-encoding included; `/` where an absolute-form target has none, `*` for
+    /// `OPTIONS *`.
     pub fn path(&self) -> &[u8] {
         match self.part(self.path) {
             [] => b"/",
@@ -273,7 +254,8 @@ impl RequestHead {
         self.version
     }
 
-    /// The authority asked for: of an absolute-form target, or else of `Host`. Only HTTP/1.0 requests may have none.
+    /// The authority asked for: of an absolute-form target, or else of `Host`. Only HTTP/1.0 requests may
+    /// have none.
     pub fn host(&self) -> Option<&[u8]> {
         self.host.map(|host| self.part(host))
     }

@@ -7,10 +7,10 @@ use bytes::{Bytes, BytesMut};
 
 use crate::connection::Options;
 use crate::field::{FieldBlock, FieldSpan, Kind, Span, share};
-use crate::framing::check_transfer_encoding;
+use crate::framing::FramingFields;
 use crate::request::is_one_protocol;
 use crate::scan::{Scan, block_end};
-use crate::{BodyFraming, Limits, MAX_HEADERS, Refusal, Version, diagnose, parse_content_length};
+use crate::{BodyFraming, Limits, MAX_HEADERS, Refusal, Version, diagnose};
 
 /// A complete, judged response head. It shares one frozen buffer.
 #[derive(Clone)]
@@ -27,8 +27,8 @@ pub struct ResponseHead {
 
 /// Takes one response head from the front of `buf`. `Ok(None)` asks for more bytes and takes none.
 ///
-/// `request_method` decides whether a body follows. Informational heads (1xx) are given as they come: the caller reads
-/// on until a final one, except after 101, which ends HTTP on the connection.
+/// `request_method` decides whether a body follows. Informational heads (1xx) are given as they come: the
+/// caller reads on until a final one, except after 101, which ends HTTP on the connection.
 pub fn parse_response(
     buf: &mut BytesMut,
     limits: &Limits,
@@ -72,8 +72,9 @@ fn read(
     let version = if minor == 1 { Version::Http11 } else { Version::Http10 };
     let spans: Box<[_]> = response.headers.iter().map(|header| FieldSpan::of(head, header)).collect();
     let facts = Facts::gather(response.headers, &spans)?;
-    let content_length = facts.content_length(version)?;
-    let framing = facts.framing(status, method, content_length)?;
+    // Judged also where no body follows: what an upstream garbles once it garbles again.
+    let declared = facts.framing.declared(version)?;
+    let framing = framing(status, method, declared)?;
     let parsed = ResponseHead {
         fields: FieldBlock::default(),
         status,
@@ -81,11 +82,26 @@ fn read(
         upgrade: facts.upgrade(version).map(|upgrade| Span::within(head, upgrade)),
         version,
         framing,
-        content_length,
+        content_length: match declared {
+            BodyFraming::Length(length) => Some(length),
+            _ => None,
+        },
         keep_alive: framing != BodyFraming::UntilClose
             && facts.connection.keeps_alive(version == Version::Http11),
     };
     Ok((parsed, spans, facts.connection.nominates))
+}
+
+/// RFC 9112, section 6.3, where a message that may not have a body must not announce one either.
+fn framing(status: u16, method: &[u8], declared: BodyFraming) -> Result<BodyFraming, Refusal> {
+    match status {
+        100..=199 | 204 if !declared.is_empty() => Err(Refusal::BodyForbidden),
+        100..=199 | 204 | 304 => Ok(BodyFraming::None),
+        _ if method == b"HEAD" => Ok(BodyFraming::None),
+        200..=299 if method == b"CONNECT" => Ok(BodyFraming::None),
+        _ if declared == BodyFraming::None => Ok(BodyFraming::UntilClose),
+        _ => Ok(declared),
+    }
 }
 
 /// The reason begins after `HTTP/1.1 200 `; the tokenizer gives no place for one with obs-text.
@@ -97,10 +113,7 @@ fn reason(head: &[u8]) -> Span {
 
 #[derive(Default)]
 struct Facts<'a> {
-    content_length: Option<&'a [u8]>,
-    content_length_repeated: bool,
-    transfer_encoding: Option<&'a [u8]>,
-    transfer_encoding_repeated: bool,
+    framing: FramingFields<'a>,
     upgrade: Option<&'a [u8]>,
     connection: Options,
 }
@@ -110,13 +123,8 @@ impl<'a> Facts<'a> {
         let mut facts = Self::default();
         for (header, span) in headers.iter().zip(spans) {
             match span.kind() {
-                Kind::ContentLength => {
-                    facts.content_length_repeated |= facts.content_length.replace(header.value).is_some();
-                }
-                Kind::TransferEncoding => {
-                    facts.transfer_encoding_repeated |=
-                        facts.transfer_encoding.replace(header.value).is_some();
-                }
+                Kind::ContentLength => facts.framing.add_content_length(header.value),
+                Kind::TransferEncoding => facts.framing.add_transfer_encoding(header.value),
                 Kind::Connection => facts.connection.add(header.value, false)?,
                 Kind::Upgrade => {
                     facts.upgrade = if facts.upgrade.is_some() { Some(b",") } else { Some(header.value) }
@@ -126,39 +134,6 @@ impl<'a> Facts<'a> {
             }
         }
         Ok(facts)
-    }
-
-    /// Judges both framing fields, also where no body follows: what an upstream garbles once it garbles again.
-    fn content_length(&self, version: Version) -> Result<Option<u64>, Refusal> {
-        match (self.transfer_encoding, self.content_length) {
-            (None, None) => Ok(None),
-            (Some(_), Some(_)) => Err(Refusal::TeWithCl),
-            (None, Some(_)) if self.content_length_repeated => Err(Refusal::RepeatedCl),
-            (None, Some(length)) => parse_content_length(length).map(Some),
-            (Some(_), None) if version == Version::Http10 => Err(Refusal::Http10WithTe),
-            (Some(_), None) if self.transfer_encoding_repeated => Err(Refusal::TeDoubled),
-            (Some(coding), None) => check_transfer_encoding(coding).map(|()| None),
-        }
-    }
-
-    /// RFC 9112, section 6.3, where a message that may not have a body must not announce one either.
-    fn framing(
-        &self,
-        status: u16,
-        method: &[u8],
-        content_length: Option<u64>,
-    ) -> Result<BodyFraming, Refusal> {
-        let chunked = self.transfer_encoding.is_some();
-        match status {
-            100..=199 | 204 if chunked || content_length.is_some_and(|length| length > 0) => {
-                Err(Refusal::BodyForbidden)
-            }
-            100..=199 | 204 | 304 => Ok(BodyFraming::None),
-            _ if method == b"HEAD" => Ok(BodyFraming::None),
-            200..=299 if method == b"CONNECT" => Ok(BodyFraming::None),
-            _ if chunked => Ok(BodyFraming::Chunked),
-            _ => Ok(content_length.map_or(BodyFraming::UntilClose, BodyFraming::Length)),
-        }
     }
 
     fn upgrade(&self, version: Version) -> Option<&'a [u8]> {

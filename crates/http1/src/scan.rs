@@ -1,4 +1,5 @@
-//! Finds the end of a head and refuses lines that end in LF alone: once over the bytes, before any tokenizing.
+//! Finds the end of a head and refuses lines that end in LF alone: once over the bytes, before any
+//! tokenizing.
 //!
 //! Only LF is judged here, so that a head cut at any byte and the whole head are refused for the same reason.
 

@@ -4,8 +4,8 @@ fn limits() -> Limits {
     Limits { chunk_extension_bytes: 20, trailer_bytes: 40, trailers: 2, ..Limits::default() }
 }
 
-/// Feeds the pieces one by one and renders what came out: data, `|` and trailers at the end, `+` for a missing end,
-/// or the name of the refusal; bytes left over follow in brackets.
+/// Feeds the pieces one by one and renders what came out: data, `|` and trailers at the end, `+` for a
+/// missing end, or the name of the refusal; bytes left over follow in brackets.
 fn run<'a>(framing: BodyFraming, pieces: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut decoder = BodyDecoder::new(framing, &limits());
     let (mut buf, mut out) = (BytesMut::new(), String::new());

@@ -1,5 +1,6 @@
-//! Whatever this codec accepts, hyper, nginx and HAProxy read the same way: as many requests, each with the same
-//! method, path, host and body. Where it refuses they may do as they like: nothing is passed on to them then.
+//! Whatever this codec accepts, hyper, nginx and HAProxy read the same way: as many requests, each with the
+//! same method, path, host and body. Where it refuses they may do as they like: nothing is passed on to them
+//! then.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +8,8 @@ use crate::corpus::{Case, cases};
 use crate::peers::Peer;
 use crate::reading::{End, Seen, read};
 
-/// Where a peer rejects what is accepted here, and why that is no harm. Never a request read in another way. The list
-/// only shrinks: an entry without effect fails the test.
+/// Where a peer rejects what is accepted here, and why that is no harm. Never a request read in another way.
+/// The list only shrinks: an entry without effect fails the test.
 const REJECTED_BY_PEERS: &[(&str, &str, &str)] = &[
     ("method-trace", "nginx", "does not serve TRACE"),
     ("asterisk-options", "nginx", "does not serve `OPTIONS *`"),
@@ -66,7 +67,8 @@ fn difference(peer: &Peer, case: &Case) -> Option<Difference> {
     })
 }
 
-/// Adds a plain request where another one may follow: it shows whether the peer ended the ones before where we did.
+/// Adds a plain request where another one may follow: it shows whether the peer ended the ones before where
+/// we did.
 pub fn with_probe(bytes: &[u8]) -> Vec<u8> {
     let ours = read([bytes]);
     match ours.end {

@@ -1,3 +1,6 @@
+//! Integration tests of the codec: the corpus, properties over arbitrary input, the comparison with other
+//! servers.
+
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

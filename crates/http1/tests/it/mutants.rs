@@ -1,5 +1,5 @@
-//! The corpus, mutated: inputs that nobody thought of, read here and by the peers. `PROBITY_MUTANTS=100000` looks
-//! longer than a test run should.
+//! The corpus, mutated: inputs that nobody thought of, read here and by the peers. `PROBITY_MUTANTS=100000`
+//! looks longer than a test run should.
 
 use crate::corpus::{Case, cases};
 use crate::differential::{same, with_probe};
@@ -106,8 +106,8 @@ fn compare(peer: Peer, mutants: &[(Vec<u8>, Reading)]) -> Run {
     run
 }
 
-/// A peer may stop earlier, and may make what it likes of bytes that are not accepted here: after a refusal, after
-/// `close`, or of a request that is cut. It may not read another request.
+/// A peer may stop earlier, and may make what it likes of bytes that are not accepted here: after a refusal,
+/// after `close`, or of a request that is cut. It may not read another request.
 fn is_allowed(ours: &Reading, theirs: &[Seen]) -> bool {
     let alike = ours.requests.iter().zip(theirs).take_while(|(ours, theirs)| same(ours, theirs)).count();
     let exact = ours.end == End::Complete && ours.keep_alive;

@@ -1,5 +1,5 @@
-//! The servers that this codec is compared with: hyper in this process, nginx and HAProxy as proxies in front of an
-//! origin that writes down what reaches it. Everything runs over Unix sockets in a temporary folder.
+//! The servers that this codec is compared with: hyper in this process, nginx and HAProxy as proxies in front
+//! of an origin that writes down what reaches it. Everything runs over Unix sockets in a temporary folder.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -92,8 +92,9 @@ impl Peer {
         Self { name: "haproxy", process: Some(start(command, &address)), address, record }
     }
 
-    /// Sends the bytes on a connection of their own and says which complete requests were read from them. The sending
-    /// side stays open until so many answers came, because HAProxy may forget pipelined requests when it closes.
+    /// Sends the bytes on a connection of their own and says which complete requests were read from them. The
+    /// sending side stays open until so many answers came, because HAProxy may forget pipelined requests when
+    /// it closes.
     pub fn read(&self, bytes: &[u8], answers: usize) -> Vec<Seen> {
         self.record.lock().expect("the record").clear();
         let mut stream =
@@ -112,7 +113,8 @@ impl Peer {
         std::mem::take(&mut *self.record.lock().expect("the record"))
     }
 
-    /// Receives until so many answers of the origin came, until the peer closes (true), or until it is silent.
+    /// Receives until so many answers of the origin came, until the peer closes (true), or until it is
+    /// silent.
     fn receive(&self, stream: &mut UnixStream, answers: usize, patience: Duration) -> bool {
         stream.set_read_timeout(Some(patience)).expect("a read timeout");
         let (mut received, mut piece) = (Vec::new(), [0; 4096]);

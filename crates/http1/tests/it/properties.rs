@@ -1,5 +1,5 @@
-//! Properties over arbitrary input: how the bytes are cut does not matter, nothing panics, what is written is read
-//! back as it was meant, and smuggling pairs never pass.
+//! Properties over arbitrary input: how the bytes are cut does not matter, nothing panics, what is written is
+//! read back as it was meant, and smuggling pairs never pass.
 
 use bytes::BytesMut;
 use probity_http1::{
@@ -155,7 +155,8 @@ proptest! {
             match parse_request(&mut out, &Limits::default()) {
                 Ok(Some(head)) => prop_assert_eq!(head.framing(), framing),
                 Ok(None) => prop_assert!(false, "the head is cut"),
-                // The writer leaves the path rules and the meaning of `Connection` and `Expect` to its caller.
+                // The writer leaves the path rules and the meaning of `Connection` and `Expect` to its
+                // caller.
                 Err(refusal) => prop_assert!(matches!(
                     refusal,
                     Refusal::TargetForm | Refusal::TargetByte | Refusal::Fragment | Refusal::PercentEncoding

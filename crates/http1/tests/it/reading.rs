@@ -1,4 +1,5 @@
-//! How a stream of bytes is read: the requests in it and how it ends. The common tongue of all readers compared here.
+//! How a stream of bytes is read: the requests in it and how it ends. The common tongue of all readers
+//! compared here.
 
 use bytes::BytesMut;
 use probity_http1::{BodyDecoder, BodyEvent, Limits, Refusal, parse_request};
