@@ -10,9 +10,7 @@ use crate::field::{FieldBlock, FieldSpan, Kind, Span, share};
 use crate::framing::FramingFields;
 use crate::scan::{Scan, block_end};
 use crate::target::{self, TargetForm, same_host};
-use crate::{
-    BodyFraming, Limits, MAX_HEADERS, Refusal, check_host, check_method, diagnose,
-};
+use crate::{BodyFraming, Limits, MAX_HEADERS, Refusal, check_host, check_method, diagnose};
 
 /// The version of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
