@@ -10,7 +10,7 @@ use probity_model::specification::{Specification, SpecifiedOperation};
 use probity_model::{ClassHit, Source, SourceKind, Subject, SubjectFacts, SubjectKind, Timestamp};
 use serde_json::{Value, json};
 
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, OperationFold};
 use crate::observed::Fold;
 use crate::reconcile::{Reconciled, declared, security_schemes};
 
@@ -31,15 +31,16 @@ pub fn of_operation(
     let hour = at.hour();
     let specified = reconciled.specification_of(&operation.id);
     let key = format!("{} {}", operation.method, operation.template);
-    let fold = inventory.services.get(&operation.service).and_then(|service| service.operations.get(&key));
+    let known = inventory.services.get(&operation.service).and_then(|service| service.operations.get(&key));
+    let fold = known.map(OperationFold::recent);
     let traffic = Source { kind: SourceKind::Traffic, locator: format!("gateway {gateway}") };
-    let seen_at = fold.map_or(hour, |fold| fold.last_seen().hour());
+    let seen_at = fold.as_ref().map_or(hour, |fold| fold.last_seen().hour());
     state_inventory(&mut facts, operation, &traffic, hour);
     if let Some((specification, specified)) = specified {
         state_specification(&mut facts, operation, specification, specified, hour);
     }
     state_people(&mut facts, operation, hour);
-    if let Some(fold) = fold {
+    if let Some(fold) = &fold {
         state_traffic(&mut facts, fold, specified.map(|(_, operation)| operation), &traffic, seen_at);
         if specified.is_none() {
             facts.state("operation.documented", false, &traffic, seen_at);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use probity_model::exchange::PathRef;
 use probity_model::inventory::{OperationSettings, OperationState, SeenInterval};
+use probity_model::time::MICROS_PER_DAY;
 use probity_model::{Exchange, OperationId, ServiceId, Template, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -16,11 +17,66 @@ pub const MAX_OPERATIONS: usize = 20_000;
 /// Versions of the snapshot.
 pub const SNAPSHOT_VERSION: u32 = 1;
 
+/// One operation: everything ever counted, and the last two days on which it was called. Checks judge the recent days,
+/// so that a fault that was mended stops failing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OperationFold {
+    pub lifetime: Fold,
+    today: Fold,
+    before: Option<Fold>,
+    day: i64,
+}
+
+impl OperationFold {
+    fn new(first: &Exchange) -> Self {
+        Self { lifetime: Fold::new(first), today: Fold::new(first), before: None, day: day(first.started_at) }
+    }
+
+    fn add(&mut self, call: &Exchange) {
+        let day = day(call.started_at);
+        if day > self.day {
+            self.day = day;
+            self.before = Some(std::mem::replace(&mut self.today, Fold::new(call)));
+        }
+        self.lifetime.add(call);
+        self.today.add(call);
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.lifetime.merge(other.lifetime);
+        self.today.merge(other.today);
+        self.day = self.day.max(other.day);
+        match (&mut self.before, other.before) {
+            (Some(mine), Some(theirs)) => mine.merge(theirs),
+            (mine @ None, theirs) => *mine = theirs,
+            (Some(_), None) => {}
+        }
+    }
+
+    /// The last two days with calls.
+    pub fn recent(&self) -> Fold {
+        let mut recent = self.today.clone();
+        if let Some(before) = &self.before {
+            recent.merge(before.clone());
+        }
+        recent
+    }
+
+    /// Only ever answered 404, 405 or 410 on those days: not an operation that exists.
+    pub fn never_answered(&self) -> bool {
+        self.today.never_answered() && self.before.as_ref().is_none_or(Fold::never_answered)
+    }
+}
+
+fn day(at: Timestamp) -> i64 {
+    at.as_micros().div_euclid(MICROS_PER_DAY)
+}
+
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ServiceFold {
     pub learner: Learner,
     /// By `METHOD template`.
-    pub operations: BTreeMap<String, Fold>,
+    pub operations: BTreeMap<String, OperationFold>,
     pub first_seen: Option<Timestamp>,
     pub last_seen: Option<Timestamp>,
     pub calls: u64,
@@ -105,7 +161,7 @@ impl ServiceFold {
             self.overflow += 1;
             return Resolved::Unmatched;
         }
-        self.operations.entry(key).or_insert_with(|| Fold::new(call)).add(call);
+        self.operations.entry(key).or_insert_with(|| OperationFold::new(call)).add(call);
         Resolved::Operation(OperationId::of(&call.service, &call.method, template.as_str()))
     }
 

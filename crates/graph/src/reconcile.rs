@@ -7,8 +7,7 @@ use probity_model::inventory::{Attributed, DocumentedAt, Operation, OperationSta
 use probity_model::specification::{SecurityNeed, Specification, SpecifiedOperation};
 use probity_model::{ClassHit, DataClass, Finding, OperationId, ServiceId, Severity, Template, Timestamp};
 
-use crate::inventory::{Inventory, ServiceFold};
-use crate::observed::Fold;
+use crate::inventory::{Inventory, OperationFold, ServiceFold};
 use crate::risk::{RiskInput, RiskRules};
 
 /// What is known of one service besides its traffic.
@@ -147,7 +146,7 @@ fn one(
     method: &str,
     template: &str,
     entry: Option<&Documented<'_>>,
-    observed: Option<&Fold>,
+    observed: Option<&OperationFold>,
     fold: &ServiceFold,
     source: &ServiceSources,
     inventory: &Inventory,
@@ -202,7 +201,7 @@ fn one(
             deprecated: entry.operation.deprecated,
             sunset: entry.operation.sunset,
         }),
-        observed: observed.map(|fold| fold.summary.clone()),
+        observed: observed.map(|fold| fold.lifetime.summary.clone()),
     }
 }
 
@@ -223,7 +222,7 @@ fn version_of(template: &str, entry: Option<&Documented<'_>>) -> Option<Attribut
 
 fn states(
     entry: Option<&Documented<'_>>,
-    observed: Option<&Fold>,
+    observed: Option<&OperationFold>,
     fold: &ServiceFold,
     source: &ServiceSources,
     unowned: bool,
@@ -234,7 +233,7 @@ fn states(
         states.insert(state, SeenInterval { first: since, last: view.at });
     };
     let answered = observed.filter(|fold| !fold.never_answered());
-    let first = answered.map_or(view.at, |fold| fold.summary.seen.first);
+    let first = answered.map_or(view.at, |fold| fold.lifetime.summary.seen.first);
     match entry {
         Some(entry) => {
             if entry.newest {
@@ -264,9 +263,13 @@ fn states(
     states
 }
 
-fn is_sensitive(operation: Option<&SpecifiedOperation>, observed: Option<&Fold>) -> bool {
+fn is_sensitive(operation: Option<&SpecifiedOperation>, observed: Option<&OperationFold>) -> bool {
     let seen = observed.is_some_and(|fold| {
-        fold.summary.classes.iter().any(|class| class.calls_ok > 0 && counts_as_sensitive(&class.class))
+        fold.lifetime
+            .summary
+            .classes
+            .iter()
+            .any(|class| class.calls_ok > 0 && counts_as_sensitive(&class.class))
     });
     seen || operation.is_some_and(|operation| {
         let responses = operation.responses.iter().flat_map(|response| &response.bodies);

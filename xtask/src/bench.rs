@@ -1,0 +1,3 @@
+pub fn run(_yes: bool, _only: Option<&str>) -> anyhow::Result<()> {
+    anyhow::bail!("no benchmark yet")
+}
