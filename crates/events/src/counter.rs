@@ -138,6 +138,13 @@ impl Counter {
     }
 }
 
+impl Drop for Counter {
+    fn drop(&mut self) {
+        // Closing is not enough: a child between fork and exec may still hold the same open file.
+        let _ = self.file.unlock();
+    }
+}
+
 fn page_of(boot: [u8; 16], clean: bool, value: u64) -> [u8; PAGE] {
     let mut bytes = Vec::with_capacity(PAGE);
     bytes.extend_from_slice(MAGIC);

@@ -106,8 +106,10 @@ enum Content {
         claims: Option<(u64, u64)>,
         what: String,
     },
-    /// Cut short while it was made.
-    Nothing,
+    /// No whole header, and no whole batch: what is left of making a segment, or of destroying one.
+    Nothing {
+        what: String,
+    },
 }
 
 /// A segment without a footer.
@@ -164,7 +166,7 @@ pub(crate) fn recover(
     let mut any = false;
     for (position, segment) in inspected.into_iter().enumerate() {
         let following = firsts.get(position + 1..).and_then(|rest| rest.iter().flatten().next().copied());
-        any |= !matches!(segment.content, Content::Nothing);
+        any |= !matches!(segment.content, Content::Nothing { .. });
         repair.segment(segment, following).map_err(io("read", dir))?;
     }
     repair.digests().map_err(io("read", dir))?;
@@ -211,16 +213,16 @@ fn inspect(
     let bytes = file.len().map_err(failed)?;
     let mut view = FileView::new(file, bytes);
     let unreadable = |view: &mut FileView, what: String| -> Result<Content, EventsError> {
-        Ok(match clear_claims(view).map_err(failed)? {
-            None if newest && !what.contains("key") => Content::Nothing,
-            claims => Content::Unreadable { claims, what },
-        })
+        Ok(Content::Unreadable { claims: clear_claims(view).map_err(failed)?, what })
     };
     let content = match view.header().map_err(failed)? {
         Err(source @ (FormatError::Version(_) | FormatError::ExchangeVersion(_))) => {
             return Err(EventsError::Version { path, source });
         }
-        Err(error) => unreadable(&mut view, error.to_string())?,
+        Err(error) => match clear_claims(&mut view).map_err(failed)? {
+            None => Content::Nothing { what: error.to_string() },
+            claims => Content::Unreadable { claims, what: error.to_string() },
+        },
         Ok((header, _)) if header.gateway != *gateway => {
             return Err(EventsError::Gateway { path, found: header.gateway, expected: gateway.clone() });
         }
@@ -251,8 +253,8 @@ fn clear_claims(view: &mut FileView) -> io::Result<Option<(u64, u64)>> {
     let (mut at, mut claims) = (0, None);
     while let Ok(Some((offset, head))) = view.next_part(at)? {
         let next = head.first_sequence.saturating_add(u64::from(head.records));
-        let (first, _) = claims.unwrap_or((head.first_sequence, next));
-        claims = Some((first, next));
+        let (first, known) = claims.unwrap_or((head.first_sequence, next));
+        claims = Some((first, next.max(known)));
         at = offset + (format::PART_HEAD + head.length) as u64;
     }
     Ok(claims)
@@ -320,7 +322,7 @@ impl Inspected {
         match &self.content {
             Content::Closed(header, _) => Some(header.first_sequence),
             Content::Open(open) => Some(open.header.first_sequence),
-            Content::Unreadable { .. } | Content::Nothing => None,
+            Content::Unreadable { .. } | Content::Nothing { .. } => None,
         }
     }
 }
@@ -381,10 +383,18 @@ impl<'a> Repair<'a> {
     fn segment(&mut self, segment: Inspected, following: Option<u64>) -> io::Result<()> {
         let Inspected { number, path, bytes, content } = segment;
         match content {
-            Content::Nothing => {
-                // No batch of it was whole, so nobody was told of one.
-                self.storage.remove(&path)?;
-                self.recovery.truncated.push(Truncated { file: format::file_name(number), offset: 0, bytes });
+            Content::Nothing { what } => {
+                let file = format::file_name(number);
+                // What follows goes on where the one before ended, so nobody was told of anything in it. At the
+                // very end the counter says what is missing.
+                let held_nothing = following.is_none_or(|first| first <= self.expected.unwrap_or(first));
+                if !held_nothing {
+                    self.recovery.damage.push(Damage { file, offset: 0, bytes, what });
+                } else if let Err(error) = self.storage.remove(&path) {
+                    self.recovery.problem.get_or_insert(format!("cannot remove `{file}`: {error}"));
+                } else {
+                    self.recovery.truncated.push(Truncated { file, offset: 0, bytes });
+                }
             }
             Content::Unreadable { claims, what } => {
                 let file = format::file_name(number);

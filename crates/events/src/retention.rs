@@ -38,7 +38,9 @@ pub(crate) fn expired(list: &SegmentList, options: &Options, now: Timestamp) -> 
     for segment in list.leading_closed() {
         let expiry = match (too_old(segment), options.keep_bytes > 0 && bytes > options.keep_bytes) {
             (true, _) => Expiry::Age,
-            (false, true) => Expiry::Size,
+            // Not the newest: it would leave nothing.
+            (false, true) if !list.is_newest(&segment.file) => Expiry::Size,
+            (false, true) => break,
             (false, false) => break,
         };
         bytes = bytes.saturating_sub(segment.bytes);
