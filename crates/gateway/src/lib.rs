@@ -1,1 +1,36 @@
-//! probity-gateway
+//! The data plane: stands in front of upstreams, passes calls on, and records each.
+//!
+//! It enforces one signed bundle at a time ([`Gateway::apply`]) and parses nothing that an operator wrote. It knows no
+//! server, no store and no specification; what it records goes to `probity-events`, what it finds in bodies is found by
+//! `probity-policy`, HTTP/1.1 is `probity-http1`'s.
+//!
+//! Start with `ingress/pipeline.rs`, which holds the stages of a call from top to bottom. Around it: `gateway` (the
+//! value that a server holds), `bundle` (what is believed), `plan` (a bundle compiled), `listener` and `worker` (where
+//! connections come from and live), `peer` (either end of a call, in either protocol), `upstream` (connections kept and
+//! opened), `observe` (what is recorded), `metrics` and `admin` (what is shown).
+
+mod admin;
+mod bundle;
+mod certificate;
+mod gateway;
+mod ingress;
+mod io;
+mod listener;
+mod metrics;
+mod observe;
+mod peer;
+mod plan;
+mod siphash;
+mod tls;
+mod upstream;
+mod watch;
+mod worker;
+
+pub use bundle::{BundleRefusal, bundle_public_key, refusing_bundle, sign_bundle};
+pub use certificate::CertificateFacts;
+pub use gateway::{Gateway, GatewayError, GatewayOptions, Tuning};
+pub use listener::ListenerTransport;
+pub use tls::TlsError;
+
+/// The service in records of calls that are for no service: unknown host and path, or no HTTP at all.
+pub const UNROUTED: &str = "-";

@@ -1,0 +1,288 @@
+//! One call: what is known of it from its head to its record.
+//!
+//! Dropping a call records it, so that one whose task panics or is cut off is not lost.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use probity_events::{RecordError, Ticket};
+use probity_http1::{RequestHead, ResponseHead};
+use probity_model::exchange::Authentication;
+use probity_model::exchange::{Durations, End, Exchange, PathRef, Protocol, UserAgentClass};
+use probity_model::{Decision, RequestId, ServiceId, Signals, Timestamp};
+use probity_policy::classify::Content;
+
+use super::Line;
+use super::forward::Origin;
+use super::refusal::{Reason, STAGE_PANICKED};
+use crate::observe::{self, ContentType, Ending, Observed, RequestFacts};
+use crate::peer::Tee;
+use crate::plan::{Plan, Route, Service};
+
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub line: Arc<Line>,
+    pub plan: Arc<Plan>,
+    /// Absent for what was no HTTP.
+    pub head: Option<RequestHead>,
+    pub id: RequestId,
+    pub route: Option<Route>,
+    pub origin: Option<Origin>,
+    pub facts: Option<RequestFacts>,
+    pub response: Option<ResponseHead>,
+    pub protocol: Protocol,
+    /// What the client was told; 0 where nothing was.
+    pub status: u16,
+    pub end: End,
+    pub request_bytes: u64,
+    pub response_bytes: u64,
+    pub request_body: Tee,
+    pub response_body: Tee,
+    pub exposed_upstream: bool,
+    pub asked_at: Option<Instant>,
+    pub upstream_us: u64,
+    started_at: Timestamp,
+    started: Instant,
+    decisions: Vec<Decision>,
+    recorded: bool,
+}
+
+impl Call {
+    /// Counts a call whose head was read, or was refused while it was read.
+    pub fn accept(line: &Arc<Line>, plan: Arc<Plan>, head: Option<RequestHead>, protocol: Protocol) -> Self {
+        let observer = &line.shared().observer;
+        if observer.enabled {
+            line.shared().recorder.accepted();
+        }
+        let started_at = crate::gateway::now();
+        Self {
+            line: Arc::clone(line),
+            plan,
+            head,
+            id: observer.request_id(started_at),
+            route: None,
+            origin: None,
+            facts: None,
+            response: None,
+            protocol,
+            status: 0,
+            // Until it is known better: the task went away under the call.
+            end: End::ClientAborted,
+            request_bytes: 0,
+            response_bytes: 0,
+            request_body: Tee::default(),
+            response_body: Tee::default(),
+            exposed_upstream: false,
+            asked_at: None,
+            upstream_us: 0,
+            started_at,
+            started: Instant::now(),
+            decisions: Vec::new(),
+            recorded: false,
+        }
+    }
+
+    pub fn service(&self) -> Option<&Service> {
+        self.plan.service(self.route?)
+    }
+
+    pub fn method(&self) -> &[u8] {
+        self.head.as_ref().map_or(b"-", RequestHead::method)
+    }
+
+    pub fn is_durable(&self) -> bool {
+        let Some(route) = self.route else { return false };
+        self.line.shared().observer.enabled
+            && (self.plan.service(route).is_some_and(|service| service.durable)
+                || self.plan.operation(route).is_some_and(|operation| operation.durable))
+    }
+
+    /// Whether the same request can be sent again without doing something twice.
+    pub fn is_replayable(&self) -> bool {
+        self.head.as_ref().is_some_and(|head| {
+            head.framing().is_empty()
+                && head.upgrade().is_none()
+                && matches!(head.method(), b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"PUT" | b"DELETE")
+        })
+    }
+
+    /// Takes a decision of the gateway into the record and the metrics.
+    pub fn decide(&mut self, reason: &Reason) {
+        self.end = reason.end;
+        self.line.shared().metrics.refused(reason.name);
+        self.decisions.extend(reason.decision(self.plan.bundle.revision));
+    }
+
+    /// Reads what the head shows. A panic passes the call and is recorded.
+    pub fn observe_request(&mut self) {
+        let shared = Arc::clone(self.line.shared());
+        if !shared.observer.enabled {
+            return;
+        }
+        let (line, plan, route) = (&self.line, &self.plan, self.route);
+        let Some(head) = &self.head else { return };
+        let own =
+            route.and_then(|route| plan.service(route)).map_or(&[][..], |service| &service.credential_names);
+        let gathered = catch_unwind(AssertUnwindSafe(|| {
+            RequestFacts::gather(&shared.observer, head, own, &line.credentials, &line.agents)
+        }));
+        match gathered {
+            Ok(facts) => {
+                self.request_body = self.tee(&facts.content_type, facts.encoded);
+                self.facts = Some(facts);
+            }
+            Err(_) => self.panicked(),
+        }
+    }
+
+    /// The copy of a body's beginning that its classification will need.
+    fn tee(&self, content_type: &ContentType, encoded: bool) -> Tee {
+        Tee::new(match content_type.content {
+            Content::Binary => 0,
+            // One byte tells that there was something that could not be read.
+            _ if encoded => 1,
+            _ => self.plan.inspection().body_bytes as usize,
+        })
+    }
+
+    /// The same for the answer.
+    pub fn response_tee(&self) -> Tee {
+        let Some(response) = &self.response else { return Tee::default() };
+        if !self.line.shared().observer.enabled {
+            return Tee::default();
+        }
+        let encoded = response
+            .header(b"content-encoding")
+            .is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity"));
+        self.tee(&ContentType::of(response.header(b"content-type")), encoded)
+    }
+
+    /// Records the call, once. The ticket tells when the record is on disk.
+    pub fn record(&mut self) -> Option<Result<Ticket, RecordError>> {
+        if std::mem::replace(&mut self.recorded, true) {
+            return None;
+        }
+        let shared = Arc::clone(self.line.shared());
+        let total_us = micros(self.started);
+        let route = self.route.filter(|_| self.head.is_some());
+        if let Some(series) = self.plan.series(route, self.method()) {
+            series.count(self.status, total_us);
+        }
+        if !shared.observer.enabled {
+            return None;
+        }
+        let ending = Ending {
+            status: self.status,
+            end: self.end,
+            request_bytes: self.request_bytes,
+            response_bytes: self.response_bytes,
+            durations: Durations { total_us, upstream_us: self.upstream_us },
+            decisions: std::mem::take(&mut self.decisions),
+        };
+        let built = catch_unwind(AssertUnwindSafe(|| {
+            observe::exchange(&shared.observer, &self.plan.scanner, self.observed(), ending)
+        }));
+        let exchange = built.unwrap_or_else(|_| {
+            self.panicked();
+            self.bare_exchange(total_us)
+        });
+        let taken = shared.recorder.append(exchange);
+        let counter =
+            if taken.is_ok() { &shared.metrics.records_taken } else { &shared.metrics.records_refused };
+        counter.fetch_add(1, Relaxed);
+        Some(taken)
+    }
+
+    fn observed(&self) -> Observed<'_> {
+        let service = self.service();
+        Observed {
+            request_id: self.id,
+            started_at: self.started_at,
+            revision: self.plan.bundle.revision,
+            service: service.map_or_else(unrouted, |service| service.id.clone()),
+            template: self
+                .route
+                .and_then(|route| self.plan.operation(route))
+                .map(|operation| &operation.template),
+            own_credentials: service.map_or(&[][..], |service| &service.credential_names),
+            request: self.head.as_ref(),
+            facts: self.facts.as_ref(),
+            response: self.response.as_ref(),
+            client: Some(self.origin.as_ref().map_or(self.line.peer, |origin| origin.client)),
+            protocol: self.protocol,
+            tls: self.line.tls.clone(),
+            request_body: &self.request_body,
+            response_body: &self.response_body,
+            exposed_upstream: self.exposed_upstream,
+        }
+    }
+
+    /// What is left to say of a call whose observation panicked.
+    fn bare_exchange(&mut self, total_us: u64) -> Exchange {
+        Exchange {
+            sequence: 0,
+            request_id: self.id,
+            gateway: self.line.shared().observer.gateway.clone(),
+            started_at: self.started_at,
+            revision: self.plan.bundle.revision,
+            service: self.service().map_or_else(unrouted, |service| service.id.clone()),
+            method: String::from_utf8_lossy(self.method()).as_ref().into(),
+            path: match self.route.and_then(|route| self.plan.operation(route)) {
+                Some(operation) => PathRef::Template(operation.template.clone()),
+                None => PathRef::Segments(Vec::new()),
+            },
+            query: Vec::new(),
+            status: self.status,
+            end: self.end,
+            shape: 0,
+            shape_fields: None,
+            request_type: "".into(),
+            response_type: "".into(),
+            client: Some(self.line.peer),
+            user_agent: UserAgentClass::Other,
+            protocol: self.protocol,
+            tls: self.line.tls.clone(),
+            request_bytes: self.request_bytes,
+            response_bytes: self.response_bytes,
+            durations: Durations { total_us, upstream_us: self.upstream_us },
+            authentication: Authentication::none(),
+            classes: Vec::new(),
+            signals: Signals::default(),
+            decisions: std::mem::take(&mut self.decisions),
+        }
+    }
+
+    fn panicked(&mut self) {
+        self.line.shared().metrics.stage_panics.fetch_add(1, Relaxed);
+        tracing::error!(request_id = %self.id, "a stage panicked");
+        self.decisions.extend(STAGE_PANICKED.decision(self.plan.bundle.revision).map(|decision| Decision {
+            mode: probity_model::EnforcementMode::Observe,
+            action: probity_model::Action::Flag,
+            ..decision
+        }));
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if self.recorded {
+            return;
+        }
+        if std::thread::panicking() {
+            self.panicked();
+        }
+        // Nobody is left to wait for the disk.
+        let _ = self.record();
+    }
+}
+
+pub(super) fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The service of calls that are for none.
+fn unrouted() -> ServiceId {
+    ServiceId::new(crate::UNROUTED)
+}

@@ -1,0 +1,628 @@
+//! The pipeline: what happens to every call, in this order and nowhere else.
+//!
+//! accept, head -> route -> observe request -> upstream -> observe response -> record
+//!
+//! It is the same for HTTP/1.1 and HTTP/2 on either side. Stages are plain functions; each may end the call with a
+//! [`Stop`]. Bodies stream: nothing here holds more of one than its peers' buffers and the inspected beginning.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use h2::client::ResponseFuture;
+use probity_http1::{
+    BodyDecoder, BodyEncoder, BodyFraming, RequestHead, ResponseHead, Version, write_request_head,
+    write_response_head,
+};
+use probity_model::Place;
+use probity_model::bundle::OnRecordFailure;
+use probity_model::exchange::{End, Protocol};
+
+use super::call::{Call, micros};
+use super::forward::{ForwardedFields, Origin, is_replaced};
+use super::refusal::{self, Reason};
+use super::{head, tunnel};
+use crate::observe::is_grpc;
+use crate::peer::{Fault, Peer, Relay, Side, Stream};
+use crate::upstream::{ConnectError, Endpoint, Fresh, Kept};
+use crate::watch::Watched;
+
+/// What the connection does after a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    Again,
+    /// The answer was sent; what the client still sends is not wanted.
+    Close,
+    /// The answer was begun and could not be ended.
+    Cut,
+}
+
+/// Why a call ends before its answer does.
+#[derive(Debug)]
+enum Stop {
+    /// The gateway answers itself, if nothing was answered yet.
+    Refuse(Reason, Option<String>),
+    /// Nobody is left to answer to, or an answer was begun and cannot be ended.
+    Abort(End),
+}
+
+impl From<Reason> for Stop {
+    fn from(reason: Reason) -> Self {
+        Self::Refuse(reason, None)
+    }
+}
+
+/// The upstream's side of a call.
+#[derive(Debug)]
+struct Upstream {
+    peer: Peer,
+    endpoint: Arc<Endpoint>,
+    /// Over HTTP/2: the head to come.
+    answer: Option<ResponseFuture>,
+}
+
+/// An answered call, ready to be relayed.
+struct Answered {
+    upstream: Upstream,
+    response: ResponseHead,
+    upload: Relay,
+}
+
+/// Runs one call.
+pub(crate) async fn run(mut call: Call, client: &mut Peer, watched: &Watched) -> Next {
+    let next = match pass(&mut call, client, watched).await {
+        Ok(next) => next,
+        Err(Stop::Refuse(reason, detail)) => refuse(&mut call, client, watched, reason, detail).await,
+        Err(Stop::Abort(end)) => {
+            call.end = end;
+            if let Peer::H2(stream) = client {
+                stream.reset(h2::Reason::INTERNAL_ERROR);
+            }
+            Next::Cut
+        }
+    };
+    // Traffic does not wait for the disk; a call that does has recorded itself already.
+    let _ = call.record();
+    next
+}
+
+async fn pass(call: &mut Call, client: &mut Peer, watched: &Watched) -> Result<Next, Stop> {
+    admit(call)?;
+    route(call)?;
+    call.observe_request();
+    let answered = ask_upstream(call, client, watched).await?;
+    if answered.response.status() == 101 {
+        return tunnel(call, client, watched, answered).await;
+    }
+    relay_response(call, client, watched, answered).await
+}
+
+/// Refuses everything while there is no good bundle, or no record and none may be lost.
+fn admit(call: &Call) -> Result<(), Reason> {
+    if call.plan.refusing {
+        return Err(refusal::NO_BUNDLE);
+    }
+    let shared = call.line.shared();
+    if call.plan.bundle.record.on_full == OnRecordFailure::Refuse
+        && shared.observer.enabled
+        && shared.recorder.refusing()
+    {
+        return Err(refusal::RECORD_FULL);
+    }
+    Ok(())
+}
+
+fn route(call: &mut Call) -> Result<(), Reason> {
+    let Some(head) = &call.head else { return Err(refusal::NO_SERVICE) };
+    call.origin = Some(Origin::of(head, call.line.peer, call.line.tls.is_some(), &call.plan));
+    let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+    call.route = call.plan.route(text(head.method()), head.host().map(text), text(head.path()));
+    if call.route.is_some() { Ok(()) } else { Err(refusal::NO_SERVICE) }
+}
+
+/// Sends the request to the first upstream that can be reached, and waits for the head of its answer.
+async fn ask_upstream(call: &mut Call, client: &mut Peer, watched: &Watched) -> Result<Answered, Stop> {
+    let plan = Arc::clone(&call.plan);
+    let (Some(service), Some(grpc)) =
+        (call.route.and_then(|route| plan.service(route)), call.head.as_ref().map(is_grpc))
+    else {
+        return Err(refusal::NO_SERVICE.into());
+    };
+    let (worker, timeouts) = (call.line.seat.worker, *plan.timeouts());
+    let mut last: Stop = refusal::UNREACHABLE.into();
+    for endpoint in service.turn() {
+        call.exposed_upstream = endpoint.exposed;
+        let h2 = endpoint.speaks_h2_in_clear(grpc);
+        if let Some(kept) = endpoint.kept(worker, h2, watched.now_ms(), timeouts.idle_ms).await {
+            call.line.shared().metrics.upstream_reused.fetch_add(1, Relaxed);
+            match ask(call, client, watched, endpoint, kept.into()).await {
+                // The upstream closed a kept connection as we wrote to it.
+                Err(Stop::Refuse(reason, _))
+                    if reason == refusal::UPSTREAM_ABORTED && call.is_replayable() => {}
+                asked => return asked,
+            }
+        }
+        call.line.shared().metrics.upstream_connects.fetch_add(1, Relaxed);
+        let head_bytes = plan.bundle.limits.head_bytes;
+        match endpoint.connect(worker, h2, timeouts.connect_ms, head_bytes).await {
+            Ok(fresh) => return ask(call, client, watched, endpoint, fresh).await,
+            Err(error) => {
+                tracing::warn!(service = %service.id, upstream = %endpoint.upstream.host, %error, "no upstream connection");
+                let reason = match &error {
+                    ConnectError::Timeout => refusal::CONNECT_TIMEOUT,
+                    _ => refusal::UNREACHABLE,
+                };
+                last = Stop::Refuse(reason, call.line.shared().dev.then(|| error.to_string()));
+            }
+        }
+    }
+    Err(last)
+}
+
+/// Sends the head and, as far as the answer does not come first, the body.
+async fn ask(
+    call: &mut Call,
+    client: &mut Peer,
+    watched: &Watched,
+    endpoint: &Arc<Endpoint>,
+    connection: Fresh,
+) -> Result<Answered, Stop> {
+    let mut upstream = send_head(call, endpoint, connection).await?;
+    let timeouts = *call.plan.timeouts();
+    call.asked_at = Some(Instant::now());
+    let empty = call.head.as_ref().is_none_or(|head| head.framing().is_empty());
+    let mut upload = if empty { Relay::empty() } else { Relay::new(std::mem::take(&mut call.request_body)) };
+    if let (Some(head), Peer::H1(wire)) = (&call.head, &mut *client) {
+        wire.decoder = BodyDecoder::new(head.framing(), &call.plan.limits);
+        if head.expect_continue() && !empty && wire.input.is_empty() {
+            wire.output.extend_from_slice(probity_http1::CONTINUE);
+            let _ = wire.flush().await;
+        }
+    }
+    watched.within(if empty { timeouts.upstream_ms } else { timeouts.idle_ms });
+    let asked = poll_fn(|cx| {
+        if upload.is_going() {
+            match upload.poll(cx, client, &mut upstream.peer) {
+                Poll::Ready(Ok(())) => watched.within(timeouts.upstream_ms),
+                Poll::Ready(Err((Side::Source, Fault::Invalid(refusal)))) => {
+                    return Poll::Ready(Err(Reason::of_client(refusal, Place::RequestBody).into()));
+                }
+                Poll::Ready(Err((Side::Source, Fault::Closed))) => {
+                    return Poll::Ready(Err(Stop::Abort(End::ClientAborted)));
+                }
+                // It may have answered before it stopped reading.
+                Poll::Ready(Err((Side::Sink, _))) => {
+                    upload.abandon();
+                    watched.within(timeouts.upstream_ms);
+                }
+                Poll::Pending => {
+                    if upload.took_progress() {
+                        watched.within(timeouts.idle_ms);
+                    }
+                }
+            }
+        }
+        match poll_head(cx, call, client, &mut upstream) {
+            Poll::Ready(Ok(response)) => return Poll::Ready(Ok(response)),
+            Poll::Ready(Err(Fault::Closed)) => return Poll::Ready(Err(refusal::UPSTREAM_ABORTED.into())),
+            Poll::Ready(Err(Fault::Invalid(refusal))) => {
+                return Poll::Ready(Err(Reason::of_upstream(refusal).into()));
+            }
+            Poll::Pending => {}
+        }
+        if !upload.is_going() && client.poll_gone(cx).is_ready() {
+            return Poll::Ready(Err(Stop::Abort(End::ClientAborted)));
+        }
+        if watched.expired() {
+            let late = if upload.is_going() { refusal::BODY_TIMEOUT } else { refusal::UPSTREAM_TIMEOUT };
+            return Poll::Ready(Err(late.into()));
+        }
+        Poll::Pending
+    })
+    .await;
+    watched.clear();
+    call.request_bytes = upload.bytes;
+    if let Some(asked_at) = call.asked_at {
+        call.upstream_us = micros(asked_at);
+    }
+    match asked {
+        Ok(response) => Ok(Answered { upstream, response, upload }),
+        Err(stop) => {
+            call.request_body = std::mem::take(&mut upload.tee);
+            Err(stop)
+        }
+    }
+}
+
+/// Writes the request's head into the upstream's buffer, or opens an HTTP/2 stream with it.
+async fn send_head(call: &Call, endpoint: &Arc<Endpoint>, connection: Fresh) -> Result<Upstream, Stop> {
+    let (Some(head), Some(origin), Some(service)) = (&call.head, &call.origin, call.service()) else {
+        return Err(refusal::NO_SERVICE.into());
+    };
+    let mut forwarded = ForwardedFields::default();
+    origin.fields(head.host(), &mut forwarded);
+    let mut id = [0; 36];
+    let id = call.id.0.hyphenated().encode_lower(&mut id).as_bytes();
+    let h2 = matches!(connection, Fresh::H2(_));
+    let host = endpoint.host.as_deref().or(head.host()).unwrap_or(endpoint.upstream.host.as_bytes());
+    let upgrade = head.upgrade().filter(|_| !h2);
+    let own: [Option<(&[u8], &[u8])>; 8] = [
+        Some((b"host", host)),
+        Some((b"forwarded", &forwarded.forwarded)),
+        Some((b"x-forwarded-for", &forwarded.addresses)),
+        Some((b"x-forwarded-proto", forwarded.proto.as_bytes())),
+        (!forwarded.host.is_empty()).then_some((b"x-forwarded-host", &forwarded.host)),
+        Some((b"x-request-id", id)),
+        head.te_trailers().then_some((b"te", b"trailers")),
+        match (upgrade, head.te_trailers() && !h2) {
+            (Some(_), _) => Some((b"connection", b"upgrade")),
+            (None, true) => Some((b"connection", b"te")),
+            (None, false) => None,
+        },
+    ];
+    let kept =
+        head.end_to_end().filter(|(name, _)| !is_replaced(name) && !name.eq_ignore_ascii_case(b"host"));
+    let fields =
+        own.into_iter().flatten().chain(upgrade.map(|protocol| (&b"upgrade"[..], protocol))).chain(kept);
+    let target = head::upstream_target(head, service.cut.as_deref());
+    let peer = match connection {
+        Fresh::H1(mut wire) => {
+            let written =
+                write_request_head(&mut wire.output, head.method(), &target, fields, head.framing());
+            written.map_err(|refusal| Reason::of_client(refusal, Place::RequestHeader))?;
+            wire.encoder = BodyEncoder::new(head.framing());
+            return Ok(Upstream { peer: Peer::H1(wire), endpoint: Arc::clone(endpoint), answer: None });
+        }
+        Fresh::H2(sender) => sender,
+    };
+    let request =
+        head::request_for_h2(head.method(), endpoint.tls.is_some(), &target, fields, head.framing())
+            .map_err(|refusal| Reason::of_client(refusal, Place::RequestHeader))?;
+    let empty = head.framing().is_empty();
+    let mut sender = peer.ready().await.map_err(|_| refusal::UPSTREAM_ABORTED)?;
+    let (answer, send) = sender.send_request(request, empty).map_err(|_| refusal::UPSTREAM_ABORTED)?;
+    let stream = Stream::of_upstream(send, !empty);
+    Ok(Upstream { peer: Peer::H2(Box::new(stream)), endpoint: Arc::clone(endpoint), answer: Some(answer) })
+}
+
+/// The final head of the answer; interim ones are passed on.
+fn poll_head(
+    cx: &mut Context<'_>,
+    call: &Call,
+    client: &mut Peer,
+    upstream: &mut Upstream,
+) -> Poll<Result<ResponseHead, Fault>> {
+    loop {
+        let response = match (&mut upstream.peer, &mut upstream.answer) {
+            (Peer::H1(wire), _) => {
+                std::task::ready!(wire.poll_response(cx, &call.plan.limits, call.method()))?
+            }
+            (Peer::H2(stream), Some(answer)) => {
+                let answered =
+                    std::task::ready!(std::pin::Pin::new(answer).poll(cx)).map_err(|_| Fault::Closed)?;
+                let (parts, receive) = answered.into_parts();
+                let body_follows = !receive.is_end_stream();
+                let response = http::Response::from_parts(parts, ());
+                let head = head::response_of_h2(&response, body_follows, call.method(), &call.plan.limits)?;
+                stream.receive_from(receive, head::declared_length(head.framing()));
+                head
+            }
+            (Peer::H2(_), None) => return Poll::Ready(Err(Fault::Closed)),
+        };
+        if response.status() == 101 && call.head.as_ref().is_none_or(|head| head.upgrade().is_none()) {
+            return Poll::Ready(Err(Fault::Invalid(probity_http1::Refusal::Status)));
+        }
+        if !response.is_interim() {
+            return Poll::Ready(Ok(response));
+        }
+        pass_interim(call, client, &response);
+    }
+}
+
+/// Hints before the answer. `100 Continue` was answered by the gateway already.
+fn pass_interim(call: &Call, client: &mut Peer, response: &ResponseHead) {
+    let http10 = call.head.as_ref().is_some_and(|head| head.version() == Version::Http10);
+    if response.status() == 100 || http10 {
+        return;
+    }
+    // A hint that cannot be written is left out: the answer follows in any case.
+    match client {
+        Peer::H1(wire) => {
+            let fields = response.end_to_end();
+            let _ = write_response_head(&mut wire.output, response.status(), b"", fields, BodyFraming::None);
+        }
+        Peer::H2(stream) => {
+            if let Ok(head) =
+                head::response_for_h2(response.status(), response.end_to_end(), BodyFraming::None)
+            {
+                stream.inform(head);
+            }
+        }
+    }
+}
+
+/// Passes the answer on, records the call, and keeps the upstream's connection where it can be used again.
+async fn relay_response(
+    call: &mut Call,
+    client: &mut Peer,
+    watched: &Watched,
+    answered: Answered,
+) -> Result<Next, Stop> {
+    let Answered { mut upstream, response, mut upload } = answered;
+    let framing = response.framing();
+    let closing = call.line.shared().is_draining() || upload.is_going();
+    if let Peer::H1(wire) = &mut upstream.peer {
+        wire.decoder = BodyDecoder::new(framing, &call.plan.limits);
+    }
+    let again = answer_head(call, client, &response, closing).map_err(|fault| match fault {
+        Fault::Invalid(refusal) => Reason::of_upstream(refusal).into(),
+        Fault::Closed => Stop::Abort(End::ClientAborted),
+    })?;
+    let (reusable, length) = (response.keep_alive(), head::declared_length(framing));
+    call.response = Some(response);
+    let tee = call.response_tee();
+    let durable = call.is_durable();
+    let mut download = if durable { Relay::holding_back(tee, length) } else { Relay::new(tee) };
+    let moved = download_all(client, watched, &mut upstream, &mut upload, &mut download, call).await;
+    call.request_bytes = upload.bytes;
+    call.response_bytes = download.bytes;
+    call.request_body = std::mem::take(&mut upload.tee);
+    call.response_body = std::mem::take(&mut download.tee);
+    moved?;
+    call.end = End::Complete;
+    if durable {
+        record_first(call, client, watched, &mut download).await?;
+    }
+    if let Peer::H1(wire) = upstream.peer
+        && reusable
+        && upload.is_done()
+        && wire.is_clean()
+    {
+        upstream.endpoint.keep(call.line.seat.worker, wire, watched.now_ms());
+    }
+    Ok(if again && upload.is_done() { Next::Again } else { Next::Close })
+}
+
+/// Writes the answer's head for the client. Gives whether the connection goes on.
+fn answer_head(
+    call: &mut Call,
+    client: &mut Peer,
+    response: &ResponseHead,
+    closing: bool,
+) -> Result<bool, Fault> {
+    let Some(head) = &call.head else { return Err(Fault::Closed) };
+    let mut id = [0; 36];
+    let id = call.id.0.hyphenated().encode_lower(&mut id).as_bytes();
+    let kept = response.end_to_end().filter(|(name, _)| !name.eq_ignore_ascii_case(b"x-request-id"));
+    let fields = kept.chain([(&b"x-request-id"[..], id)]);
+    let http10 = head.version() == Version::Http10;
+    let declared = response.content_length().map_or(BodyFraming::None, BodyFraming::Length);
+    let body = match (client.is_h2(), response.framing()) {
+        (true, BodyFraming::UntilClose | BodyFraming::Chunked) => BodyFraming::Chunked,
+        (false, BodyFraming::UntilClose | BodyFraming::Chunked) if http10 => BodyFraming::UntilClose,
+        (false, BodyFraming::UntilClose) => BodyFraming::Chunked,
+        (_, framing) => framing,
+    };
+    // Where no body follows, the length that it would have is still told. Not with 204, which has none.
+    let stated = if body == BodyFraming::None && response.status() != 204 { declared } else { body };
+    match client {
+        Peer::H2(stream) => {
+            let answer = head::response_for_h2(response.status(), fields, stated)?;
+            stream.respond(answer, !body.is_empty())?;
+            call.status = response.status();
+            Ok(true)
+        }
+        Peer::H1(wire) => {
+            let again = head.keep_alive() && !closing && body != BodyFraming::UntilClose;
+            let connection: Option<(&[u8], &[u8])> = match (again, http10) {
+                (false, _) => Some((b"connection", b"close")),
+                (true, true) => Some((b"connection", b"keep-alive")),
+                (true, false) => None,
+            };
+            write_response_head(
+                &mut wire.output,
+                response.status(),
+                response.reason(),
+                fields.chain(connection),
+                stated,
+            )?;
+            wire.encoder = BodyEncoder::new(body);
+            call.status = response.status();
+            Ok(again)
+        }
+    }
+}
+
+/// Moves the answer to the client, and what is left of the request to the upstream.
+async fn download_all(
+    client: &mut Peer,
+    watched: &Watched,
+    upstream: &mut Upstream,
+    upload: &mut Relay,
+    download: &mut Relay,
+    call: &Call,
+) -> Result<(), Stop> {
+    let idle_ms = call.plan.timeouts().idle_ms;
+    watched.within(idle_ms);
+    let moved = poll_fn(|cx| {
+        if upload.is_going()
+            && !matches!(upload.poll(cx, client, &mut upstream.peer), Poll::Pending | Poll::Ready(Ok(())))
+        {
+            // The answer decides, whatever becomes of the request.
+            upload.abandon();
+        }
+        match download.poll(cx, &mut upstream.peer, client) {
+            Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
+            Poll::Ready(Err((Side::Source, Fault::Closed))) => {
+                return Poll::Ready(Err(Stop::Abort(End::UpstreamAborted)));
+            }
+            Poll::Ready(Err((Side::Source, Fault::Invalid(_)))) => {
+                return Poll::Ready(Err(Stop::Abort(End::UpstreamInvalid)));
+            }
+            Poll::Ready(Err((Side::Sink, Fault::Closed))) => {
+                return Poll::Ready(Err(Stop::Abort(End::ClientAborted)));
+            }
+            // The upstream's body does not keep to its own framing.
+            Poll::Ready(Err((Side::Sink, Fault::Invalid(_)))) => {
+                return Poll::Ready(Err(Stop::Abort(End::UpstreamInvalid)));
+            }
+            Poll::Pending => {}
+        }
+        if download.took_progress() || upload.took_progress() {
+            watched.within(idle_ms);
+        }
+        if !upload.is_going() && client.poll_gone(cx).is_ready() {
+            return Poll::Ready(Err(Stop::Abort(End::ClientAborted)));
+        }
+        if watched.expired() {
+            let end = if client.backlog() > 0 { End::ClientAborted } else { End::UpstreamTimeout };
+            return Poll::Ready(Err(Stop::Abort(end)));
+        }
+        Poll::Pending
+    })
+    .await;
+    watched.clear();
+    moved
+}
+
+/// Durable: the end of the answer waits until its record is on disk.
+async fn record_first(
+    call: &mut Call,
+    client: &mut Peer,
+    watched: &Watched,
+    download: &mut Relay,
+) -> Result<(), Stop> {
+    let synced = match call.record() {
+        Some(Ok(ticket)) => ticket.synced().await,
+        Some(Err(error)) => Err(error),
+        None => Ok(()),
+    };
+    if let Err(error) = synced {
+        tracing::error!(request_id = %call.id, %error, "a durable call could not be recorded");
+        if call.plan.bundle.record.on_full == OnRecordFailure::Refuse {
+            // The client must not take for done what leaves no trace.
+            return Err(Stop::Abort(End::Refused));
+        }
+    }
+    let release = |fault| match fault {
+        Fault::Closed => Stop::Abort(End::ClientAborted),
+        Fault::Invalid(_) => Stop::Abort(End::UpstreamInvalid),
+    };
+    download.release(client).map_err(release)?;
+    watched.within(call.plan.timeouts().idle_ms);
+    let flushed = poll_fn(|cx| match client.poll_flush(cx) {
+        Poll::Pending if watched.expired() => Poll::Ready(Err(Fault::Closed)),
+        poll => poll,
+    });
+    flushed.await.map_err(release)
+}
+
+/// After `101 Switching Protocols`: bytes both ways until both sides are done.
+async fn tunnel(
+    call: &mut Call,
+    client: &mut Peer,
+    watched: &Watched,
+    answered: Answered,
+) -> Result<Next, Stop> {
+    let Answered { upstream, response, .. } = answered;
+    let (Peer::H1(client), Peer::H1(mut upstream)) = (client, upstream.peer) else {
+        return Err(refusal::UPSTREAM_INVALID.into());
+    };
+    let Some(protocol) = response.upgrade() else {
+        return Err(Reason::of_upstream(probity_http1::Refusal::ConnectionOption).into());
+    };
+    let mut id = [0; 36];
+    let id = call.id.0.hyphenated().encode_lower(&mut id).as_bytes();
+    let kept = response.end_to_end().filter(|(name, _)| !name.eq_ignore_ascii_case(b"x-request-id"));
+    let own: [(&[u8], &[u8]); 3] =
+        [(b"connection", b"upgrade"), (b"upgrade", protocol), (b"x-request-id", id)];
+    write_response_head(&mut client.output, 101, response.reason(), kept.chain(own), BodyFraming::None)
+        .map_err(Reason::of_upstream)?;
+    call.status = 101;
+    call.protocol =
+        if protocol.eq_ignore_ascii_case(b"websocket") { Protocol::Websocket } else { Protocol::Upgraded };
+    call.response = Some(response);
+    let moved = tunnel::join(client, &mut upstream, watched, call.plan.timeouts().idle_ms).await;
+    (call.request_bytes, call.response_bytes) = (moved.up, moved.down);
+    call.end = moved.end;
+    Ok(Next::Close)
+}
+
+/// Answers with a problem, or cuts an answer that was begun.
+async fn refuse(
+    call: &mut Call,
+    client: &mut Peer,
+    watched: &Watched,
+    reason: Reason,
+    detail: Option<String>,
+) -> Next {
+    call.decide(&reason);
+    if call.status != 0 {
+        return Next::Cut;
+    }
+    let mut id = [0; 36];
+    let id: &str = call.id.0.hyphenated().encode_lower(&mut id);
+    let problem = reason.problem(id, detail.as_deref());
+    let bodiless = call.head.as_ref().is_some_and(|head| head.method() == b"HEAD");
+    // What the client sends on is not read: where the next head would begin may be unknown.
+    let again = call.head.as_ref().is_some_and(|head| head.keep_alive() && head.framing().is_empty())
+        && !call.line.shared().is_draining();
+    let fields: [(&[u8], &[u8]); 4] = [
+        (b"content-type", b"application/problem+json"),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"x-request-id", id.as_bytes()),
+    ];
+    let stated = BodyFraming::Length(problem.len() as u64);
+    let written = match client {
+        Peer::H1(wire) => {
+            let close = (!again).then_some((&b"connection"[..], &b"close"[..]));
+            let fields = fields.into_iter().chain(close);
+            let written = write_response_head(&mut wire.output, reason.status, b"", fields, stated);
+            wire.encoder = BodyEncoder::new(if bodiless { BodyFraming::None } else { stated });
+            written.map_err(Fault::from)
+        }
+        Peer::H2(stream) => head::response_for_h2(reason.status, fields.into_iter(), stated)
+            .map_err(Fault::from)
+            .and_then(|answer| stream.respond(answer, !bodiless)),
+    };
+    if written.is_err() {
+        return Next::Close;
+    }
+    call.status = reason.status;
+    if !bodiless && client.push(problem.clone().into()).is_ok() {
+        call.response_bytes = problem.len() as u64;
+    }
+    let _ = client.finish(&probity_http1::FieldBlock::default());
+    watched.within(call.plan.timeouts().head_ms);
+    let flushed = poll_fn(|cx| match client.poll_flush(cx) {
+        Poll::Pending if watched.expired() => Poll::Ready(Err(Fault::Closed)),
+        poll => poll,
+    })
+    .await;
+    watched.clear();
+    if flushed.is_ok() && again { Next::Again } else { Next::Close }
+}
+
+/// Answers what was no call: a head that the codec refused, or that did not come.
+pub(crate) async fn refuse_unread(mut call: Call, client: &mut Peer, watched: &Watched, reason: Reason) {
+    refuse(&mut call, client, watched, reason, None).await;
+    let _ = call.record();
+}
+
+impl From<Kept> for Fresh {
+    fn from(kept: Kept) -> Self {
+        match kept {
+            Kept::H1(wire) => Self::H1(wire),
+            Kept::H2(sender) => Self::H2(sender),
+        }
+    }
+}
+
+/// The request of one call as the pipeline takes it.
+pub(crate) fn accept(line: &Arc<super::Line>, head: RequestHead, h2: bool) -> Call {
+    let protocol = crate::observe::protocol(&head, h2);
+    Call::accept(line, line.shared().plan(), Some(head), protocol)
+}
