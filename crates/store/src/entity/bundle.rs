@@ -1,0 +1,17 @@
+//! Signed bundles.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "bundle")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub revision: i64,
+    pub at: i64,
+    pub document: String,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,16 @@
+//! What a person set for an operation; outlives the operation itself.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "operation_settings")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub operation_id: String,
+    pub document: String,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,16 @@
+//! Exceptions and attestations.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "remainder")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    pub document: String,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,17 @@
+//! Closed segments of the records.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "segment")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub file: String,
+    pub first_sequence: i64,
+    pub document: String,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
