@@ -10,9 +10,7 @@ pub type Digest = [u8; 32];
 /// SHA-256 of `bytes`.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> Digest {
-    let mut hasher = Hasher::new();
-    hasher.update(bytes);
-    hasher.finish()
+    exactly(&digest::digest(&digest::SHA256, bytes))
 }
 
 /// SHA-256 of a stream.
@@ -34,10 +32,7 @@ impl Hasher {
     /// The digest of everything added.
     #[must_use]
     pub fn finish(self) -> Digest {
-        let mut out = [0; 32];
-        // SHA-256 always gives 32 bytes; zip keeps this total.
-        out.iter_mut().zip(self.0.finish().as_ref()).for_each(|(to, from)| *to = *from);
-        out
+        exactly(&self.0.finish())
     }
 }
 
@@ -77,7 +72,19 @@ pub(crate) fn leaf_hash(leaf: &[u8]) -> Digest {
 
 /// RFC 6962 node hash.
 pub(crate) fn node_hash(left: &Digest, right: &Digest) -> Digest {
-    concat(&[&[1], left, right])
+    // In one piece: half of all work in a large log is done here.
+    let mut bytes = [1; 65];
+    if let [_, body @ ..] = &mut bytes {
+        let (to_left, to_right) = body.split_at_mut(32);
+        to_left.copy_from_slice(left);
+        to_right.copy_from_slice(right);
+    }
+    sha256(&bytes)
+}
+
+/// SHA-256 always gives 32 bytes, so the default is never taken.
+fn exactly(found: &digest::Digest) -> Digest {
+    found.as_ref().try_into().unwrap_or_default()
 }
 
 /// Lower-case hexadecimal.

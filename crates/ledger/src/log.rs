@@ -5,10 +5,11 @@
 //! is it acknowledged and are partial tiles that a full one replaces removed. So the last whole record of the
 //! history never states more than the tiles hold, and whatever lies past it was never acknowledged.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::io::ErrorKind;
 use std::ops::Range;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
@@ -634,6 +635,13 @@ impl<'a> TileNodes<'a> {
         Self { place, size, read: Mutex::default() }
     }
 
+    fn hashes(&self, tile: &Tile) -> Result<Vec<Digest>, LedgerError> {
+        let bytes = self.place.tile(tile)?;
+        let hashes = tile::hashes(&bytes).filter(|hashes| hashes.len() as u64 == tile.width);
+        let wrong = || self.place.damaged(format!("`{}` has a wrong length", tile.path()));
+        hashes.map(<[Digest]>::to_vec).ok_or_else(wrong)
+    }
+
     fn fold(hashes: &[Digest], from: u64, len: u64) -> Option<Digest> {
         let from = usize::try_from(from).ok()?;
         let hashes = hashes.get(from..from.checked_add(usize::try_from(len).ok()?)?)?;
@@ -651,15 +659,13 @@ impl Nodes for TileNodes<'_> {
         let first = index.saturating_mul(len);
         let tile = Tile::at_size(level, first / TILE_WIDTH, self.size)
             .ok_or_else(|| damaged(format!("no tile holds node {index} of height {height}")))?;
-        let mut read = self.read.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if !read.contains_key(&tile) {
-            let bytes = self.place.tile(&tile)?;
-            let hashes = tile::hashes(&bytes).filter(|hashes| hashes.len() as u64 == tile.width);
-            let hashes = hashes.ok_or_else(|| damaged(format!("`{}` has a wrong length", tile.path())))?;
-            read.insert(tile, hashes.to_vec());
-        }
-        let hash = read.get(&tile).and_then(|hashes| Self::fold(hashes, first % TILE_WIDTH, len));
-        hash.ok_or_else(|| damaged(format!("`{}` is too short", tile.path())))
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let hashes = match read.entry(tile) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(self.hashes(&tile)?),
+        };
+        Self::fold(hashes, first % TILE_WIDTH, len)
+            .ok_or_else(|| damaged(format!("`{}` is too short", tile.path())))
     }
 }
 

@@ -24,7 +24,7 @@ fn child() {
     loop {
         let log = if random.below(4) == 0 { VERDICTS } else { EVIDENCE };
         let size = ledger.size(log);
-        let batch = if random.below(5) == 0 { random.below(600) } else { random.below(4) + 1 };
+        let batch = if random.below(20) == 0 { random.below(300) } else { random.below(3) + 1 };
         ledger.append(log, &leaves(size..size + batch)).unwrap();
         writeln!(out, "ack {log} {}", ledger.size(log)).unwrap();
         out.flush().unwrap();
