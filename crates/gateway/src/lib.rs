@@ -30,6 +30,7 @@ pub use bundle::{BundleRefusal, bundle_public_key, refusing_bundle, sign_bundle}
 pub use certificate::CertificateFacts;
 pub use gateway::{Gateway, GatewayError, GatewayOptions, Tuning};
 pub use listener::ListenerTransport;
+pub use observe::{ImportObserver, ImportRefusal, RecordedCall};
 pub use tls::TlsError;
 
 /// The service in records of calls that are for no service: unknown host and path, or no HTTP at all.

@@ -5,6 +5,7 @@
 //! here decides or changes anything.
 
 mod credential;
+mod imported;
 mod record;
 mod request;
 mod response;
@@ -22,6 +23,7 @@ use crate::siphash::SipKey;
 use crate::watch::lock;
 
 pub(crate) use self::credential::CredentialCache;
+pub use self::imported::{ImportObserver, ImportRefusal, RecordedCall};
 pub(crate) use self::record::{Ending, Observed, exchange};
 pub(crate) use self::request::{AgentCache, RequestFacts, is_grpc, protocol};
 

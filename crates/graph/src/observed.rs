@@ -122,6 +122,7 @@ impl Fold {
             AuthenticationState::Verified => {
                 (&mut seen.verified_answered, &mut seen.verified_refused, &mut seen.verified_other)
             }
+            AuthenticationState::Unknown => return,
         };
         match call.status {
             200..=399 => *answered += 1,

@@ -131,6 +131,8 @@ pub enum AuthenticationState {
     None,
     Presented,
     Verified,
+    /// The call comes from a log that does not show request fields: nothing is said of its credential.
+    Unknown,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

@@ -29,6 +29,13 @@ impl Tee {
         Self { bound, ..Self::default() }
     }
 
+    /// The beginning of a body that is there as a whole.
+    pub fn of(data: &Bytes, bound: usize) -> Self {
+        let mut tee = Self::new(bound);
+        tee.keep(data);
+        tee
+    }
+
     fn keep(&mut self, data: &Bytes) {
         if self.bound == 0 {
             return;
