@@ -152,7 +152,9 @@ impl<'a> Text<'a> {
         if let Some((masked, length)) = self.masked(token) {
             return Some((DataClass::CardNumber, masked, length));
         }
-        if let Some(class) = secret::marked(text) {
+        // An unsigned web token ends with a dot.
+        let marked = if first == b'e' { rest.get(..token.end - start)? } else { text };
+        if let Some(class) = secret::marked(marked).or_else(|| secret::marked(text)) {
             return plain(class, text.len());
         }
         if first == b'-' && secret::private_key(rest) {
@@ -255,11 +257,11 @@ impl<'a> Text<'a> {
         let rest = self.from(token.start);
         let rest = rest.get(..rest.len().min(96))?;
         let length = rest.iter().position(|byte| !fits(byte)).unwrap_or(rest.len());
-        let longer = rest.get(length).is_some_and(|next| next.is_ascii_alphanumeric() || *next == b'_');
         let mut region = rest.get(..length)?;
         while let [head @ .., b' ' | b'-'] = region {
             region = head;
         }
+        let longer = rest.get(region.len()).is_some_and(|next| next.is_ascii_alphanumeric() || *next == b'_');
         if longer || !region.iter().any(|byte| matches!(byte, b'*' | b'X' | b'x' | b'#') || *byte >= 0x80) {
             return None;
         }

@@ -121,7 +121,8 @@ impl Sink<'_, '_> {
             return matches!(context, C::Password | C::Secret);
         }
         let found = match context {
-            C::None | C::Identifier | C::ErrorText | C::Code | C::Email | C::Query => return false,
+            C::None | C::Identifier | C::ErrorText | C::Email | C::Query => return false,
+            C::Code => health::diagnosis(bytes, true).then_some((DataClass::DiagnosisCode, false)),
             C::CardCode => card::code(bytes).map(|masked| (DataClass::CardVerificationCode, masked)),
             C::CardNumber => card::promised(bytes).map(|masked| (DataClass::CardNumber, masked)),
             C::Card => card::short_mask(bytes).then_some((DataClass::CardNumber, true)),
@@ -178,15 +179,8 @@ impl Sink<'_, '_> {
             }
             return;
         }
-        let long = bytes.len() >= 20;
-        let telling = profile.digits >= 4 || profile.has(profile::AT | profile::EQUALS);
-        if !telling && !(long && profile.digits > 0) && !profile.has(profile::COLON | profile::MASK)
-            || is_plain(value)
-        {
+        if !may_tell(value) || is_plain(value) {
             return;
-        }
-        if context == Context::Code && health::diagnosis(bytes, true) {
-            return self.hit(node, DataClass::DiagnosisCode);
         }
         if !value.cut && contact::ipv6(bytes, profile) {
             return self.hit(node, DataClass::IpAddress);
@@ -210,6 +204,16 @@ impl Sink<'_, '_> {
         self.depth -= 1;
         found
     }
+}
+
+/// Whether any detector could find something without a name's help: nearly all that they find holds digits.
+fn may_tell(value: Value<'_>) -> bool {
+    let Profile { flags, digits } = value.profile;
+    let dashed = profile::DASH | profile::SPACE;
+    let headed = flags & profile::ANGLE != 0 || flags & dashed == dashed;
+    let long = value.bytes.len() >= 20 && (digits > 0 || headed);
+    let marks = profile::AT | profile::EQUALS | profile::COLON | profile::MASK;
+    digits >= 4 || flags & marks != 0 || long
 }
 
 /// Values that are frequent, full of digits, and nothing: UUIDs, times, hashes.
