@@ -109,7 +109,7 @@ pub(crate) async fn serve(seat: Seat, stream: StdStream, peer: SocketAddr, entra
     watched.attach_here().await;
     match h2 {
         true => h2::serve(line, io, BytesMut::new(), watched).await,
-        false => match first_bytes(io, &watched, plan.timeouts().idle_ms, line.tls.is_some()).await {
+        false => match first_bytes(io, &line, &watched, plan.timeouts().idle_ms).await {
             Some((io, first, true)) => h2::serve(line, io, first, watched).await,
             Some((io, first, false)) => h1::serve(line, io, first, watched).await,
             None => {}
@@ -125,7 +125,7 @@ async fn first_bytes(
     secure: bool,
 ) -> Option<(Io, BytesMut, bool)> {
     let mut first = BytesMut::new();
-    if secure {
+    if line.tls.is_some() {
         return Some((io, first, false));
     }
     watched.within(idle_ms);
@@ -138,7 +138,7 @@ async fn first_bytes(
         }
         first.reserve(crate::peer::READ_ROOM);
         let read = std::future::poll_fn(|cx| match io.poll_read_into(cx, &mut first) {
-            Poll::Pending if watched.expired() => Poll::Ready(Ok(0)),
+            Poll::Pending if watched.expired() || line.shared().is_draining() => Poll::Ready(Ok(0)),
             poll => poll,
         });
         if !matches!(read.await, Ok(1..)) {

@@ -111,8 +111,7 @@ impl ImportObserver {
         let request = request_head(call)?;
         let response = response_head(call, &request)?;
         let credentials = CredentialCache::default();
-        let facts =
-            RequestFacts::gather(&self.observer, &request, &[], &credentials, &AgentCache::default());
+        let facts = RequestFacts::gather(&self.observer, &request, &[], &credentials, &AgentCache::default());
         let body = |bytes: Option<&[u8]>| match bytes {
             Some(bytes) => Tee::of(&Bytes::copy_from_slice(bytes), self.body_bytes),
             None => Tee::new(0),
