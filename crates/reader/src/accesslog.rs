@@ -168,15 +168,13 @@ impl Unread {
         self.total
     }
     /// The listed lines in order, and the total when there are any. `lines` is how many were looked at.
-    pub fn finish(mut self, lines: u64) -> Vec<Diagnostic> {
-        if self.total == 0 {
-            return self.diagnostics.finish();
+    pub fn finish(self, lines: u64) -> Vec<Diagnostic> {
+        let span = Position::START.in_file(self.diagnostics.file());
+        let mut list = self.diagnostics.finish();
+        if self.total > 0 {
+            let message = format!("{} of {lines} lines are not read", self.total);
+            list.push(Diagnostic { span, severity: Severity::Medium, message, hint: None });
         }
-        let mut total = Diagnostics::new(self.diagnostics.file());
-        let message = format!("{} of {lines} lines are not read", self.total);
-        total.push(Severity::Medium, Position::START, message);
-        let mut list = std::mem::replace(&mut self.diagnostics, Diagnostics::new(&Arc::from(""))).finish();
-        list.extend(total.finish());
         list
     }
 }

@@ -184,7 +184,7 @@ fn globs_of(pattern: &str) -> Result<Vec<globset::Glob>, String> {
         globs.push(glob(format!("{prefix}{escaped}"))?);
     }
     // `docs/*` names the files of a folder alone; every other pattern also names what lies below it.
-    if !(anchored && escaped.ends_with("/*")) && !escaped.ends_with("**") {
+    if !(escaped.ends_with("**") || anchored && escaped.ends_with("/*")) {
         globs.push(glob(format!("{prefix}{escaped}/**"))?);
     }
     Ok(globs)

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::diagnostics::{Diagnostics, Position, quoted};
+use crate::diagnostics::{Diagnostics, Position};
 use crate::import::{ImportedCall, essence, host, is_method, micros, protocol, target};
 
 /// Bytes of a file.
@@ -61,20 +61,27 @@ pub fn read<'a>(file: &str, bytes: &'a [u8]) -> (Vec<ImportedCall<'a>>, Vec<Diag
             }
         }
     }
+    let mut list = diagnostics.finish();
     if left_out > 0 {
         let message = format!("{left_out} of {} entries are not read", entries.len());
-        diagnostics.push(Severity::Medium, Position::START, message);
+        list.push(Diagnostic {
+            span: Position::START.in_file(&file),
+            severity: Severity::Medium,
+            message,
+            hint: None,
+        });
     }
-    (calls, diagnostics.finish())
+    (calls, list)
 }
 
-/// The message without the place that `serde_json` adds.
+/// The message without the place that `serde_json` adds, and without any value: a recorded call holds secrets.
 fn bare(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    match text.rfind(" at line ") {
-        Some(end) => text.get(..end).unwrap_or(&text).to_owned(),
-        None => text,
+    let text = text.rfind(" at line ").and_then(|end| text.get(..end)).unwrap_or(&text);
+    if error.is_data() && !text.starts_with("missing field") && !text.starts_with("more than") {
+        return "a value is of another type than HAR gives it".to_owned();
     }
+    text.to_owned()
 }
 
 /// Lines and columns of pieces of one file, asked for in order.
@@ -263,9 +270,8 @@ struct Header<'a> {
 fn call<'a>(raw: &'a RawValue, line: u64) -> Result<ImportedCall<'a>, String> {
     let entry: Entry<'a> = serde_json::from_str(raw.get()).map_err(|error| bare(&error))?;
     let Entry { started_date_time, time, request, response, timings } = entry;
-    let started_at = Timestamp::parse(&started_date_time).ok_or_else(|| {
-        format!("`startedDateTime` is {}, expected an RFC 3339 date and time", quoted(&started_date_time))
-    })?;
+    let started_at =
+        Timestamp::parse(&started_date_time).ok_or("`startedDateTime` is no RFC 3339 date and time")?;
     if !is_method(&request.method) {
         return Err("`method` is no HTTP method".to_owned());
     }

@@ -1,5 +1,7 @@
 //! The known name nearest to a mistyped one.
 
+/// Names looked at; a hint is not worth more.
+const MAX_KNOWN: usize = 500;
 /// Names longer than this are not compared: a distance is quadratic in length.
 const MAX_NAME: usize = 64;
 
@@ -17,6 +19,7 @@ pub(crate) fn nearest<'a, S: AsRef<str>>(name: &str, known: &'a [S]) -> Option<&
     };
     known
         .iter()
+        .take(MAX_KNOWN)
         .map(AsRef::as_ref)
         .filter_map(|candidate| Some((distance(&plain, &fold(candidate))?, candidate)))
         .filter(|(distance, _)| *distance <= allowed)

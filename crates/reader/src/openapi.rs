@@ -16,8 +16,6 @@ mod reference;
 mod schema;
 mod security;
 mod server;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 
@@ -34,8 +32,16 @@ pub const MAX_BODY_FIELDS: usize = 1_000;
 pub const MAX_FIELDS: usize = 1_000_000;
 /// Nesting of the fields of a body.
 pub const MAX_FIELD_DEPTH: usize = 12;
-/// Schemas looked at for one body.
-pub const MAX_BODY_SCHEMAS: usize = 20_000;
+/// Schemas looked at for one body; a property counts as one, however often it is met.
+pub const MAX_BODY_SCHEMAS: usize = 40_000;
+/// Schemas looked at for all bodies and parameters of a specification.
+pub const MAX_SCHEMAS: usize = 5_000_000;
+/// Parameters, answers, bodies, tags and scopes read, over all operations: references make a short document long.
+pub const MAX_PARTS: usize = 2_000_000;
+/// Characters kept of a title, a summary, a name.
+pub const MAX_TEXT: usize = 300;
+/// Bytes of a base path or of a field's pointer.
+pub const MAX_POINTER: usize = 1_024;
 /// Files that one specification may refer to, directly or not.
 pub const MAX_FILES: usize = 200;
 
@@ -69,6 +75,15 @@ pub fn read_with(
 pub fn is_candidate(file: &str, bytes: &[u8]) -> bool {
     let (tree, _) = Tree::read(file, bytes);
     tree.is_some_and(|tree| ["openapi", "swagger"].iter().any(|key| tree.root().get(key).is_some()))
+}
+
+/// The text of a scalar, cut where it is longer than any that is meant to be read.
+fn short(node: Node<'_>) -> Option<String> {
+    let text = node.text()?;
+    Some(match text.char_indices().nth(MAX_TEXT) {
+        Some((end, _)) => text.get(..end).unwrap_or_default().to_owned(),
+        None => text.to_owned(),
+    })
 }
 
 fn is_supported(root: Node<'_>, diagnostics: &mut Diagnostics) -> bool {

@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use probity_model::specification::{SecurityNeed, Specification, SpecifiedOperation};
+use probity_model::specification::{Parameter, SecurityNeed, Specification, SpecifiedOperation};
 use probity_model::{Severity, Span};
 
-use super::reference::{Documents, Resolver};
+use super::reference::{Documents, Key, Resolver};
 use super::schema::Schemas;
 use super::security::Schemes;
-use super::{MAX_OPERATIONS, server};
+use super::{MAX_OPERATIONS, MAX_PARTS, MAX_POINTER, server, short};
 use crate::diagnostics::{Diagnostics, one_of, quoted};
 use crate::nearest::nearest;
 use crate::yaml::Node;
 
-pub(super) const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 const DOCUMENT_KEYS: [&str; 10] = [
     "openapi",
     "info",
@@ -52,6 +52,9 @@ pub(super) struct Reader<'t, 'd> {
     /// Where each operation id was first given.
     pub(super) operation_ids: HashMap<&'t str, Span>,
     operations: Vec<SpecifiedOperation>,
+    pub(super) parameters: HashMap<Key, Option<Parameter>>,
+    /// Parts that may still be read.
+    parts: usize,
 }
 
 /// What an operation takes from its document and its path where it says nothing itself.
@@ -84,20 +87,26 @@ impl<'t, 'd> Reader<'t, 'd> {
             is_3_1,
             operation_ids: HashMap::new(),
             operations: Vec::new(),
+            parameters: HashMap::new(),
+            parts: MAX_PARTS,
         }
+    }
+    /// Takes so many parts off what may be read.
+    pub(super) fn charge(&mut self, parts: usize) {
+        self.parts = self.parts.saturating_sub(parts);
     }
 
     pub(super) fn read(mut self) -> Specification {
         let info = self.get("info");
-        let text = |key: &str| info.and_then(|info| info.get(key)).and_then(Node::text).map(str::to_owned);
+        let text = |key: &str| info.and_then(|info| info.get(key)).and_then(short);
         let (title, version) = (text("title"), text("version"));
         self.check_head(title.is_some(), version.is_some());
         let base_paths =
             server::base_paths(self.get("servers"), self.diagnostics).unwrap_or(vec![String::new()]);
         let security = self.schemes.need(self.get("security"), self.diagnostics);
         let extension = |key: &str| {
-            let on = |node: Option<Node<'t>>| node.and_then(|node| node.get(key)).and_then(Node::text);
-            on(self.root).or_else(|| on(info)).map(str::to_owned)
+            let on = |node: Option<Node<'t>>| node.and_then(|node| node.get(key)).and_then(short);
+            on(self.root).or_else(|| on(info))
         };
         let (owner, audience, criticality) =
             (extension("x-owner"), extension("x-audience"), extension("x-criticality"));
@@ -211,6 +220,11 @@ impl<'t, 'd> Reader<'t, 'd> {
             if path.starts_with("x-") {
                 continue;
             }
+            if path.len() > MAX_POINTER {
+                let message = format!("path {} is longer than {MAX_POINTER} bytes", quoted(path));
+                self.tell_at(Severity::High, entry.key_span(), message, "it is left out");
+                continue;
+            }
             if !path.starts_with('/') {
                 let message = format!("path {} does not begin with `/`", quoted(path));
                 self.tell_at(Severity::High, entry.key_span(), message, "it is read as if it did");
@@ -225,10 +239,13 @@ impl<'t, 'd> Reader<'t, 'd> {
             self.check_keys(Severity::Medium, item, "a path", &PATH_KEYS);
             let defaults = self.path_defaults(item, defaults);
             let shape = shape(path);
-            for method in METHODS {
-                let Some(operation) = item.entry(method) else { continue };
-                if self.operations.len() >= MAX_OPERATIONS {
-                    let message = format!("more than {MAX_OPERATIONS} operations; the rest is not read");
+            for operation in item.entries() {
+                let Some(method) = METHODS.into_iter().find(|method| *method == operation.key()) else {
+                    continue;
+                };
+                if self.operations.len() >= MAX_OPERATIONS || self.parts == 0 {
+                    let message =
+                        format!("the first {} operations are read, the rest is not", self.operations.len());
                     return self.tell_at(Severity::High, entry.key_span(), message, "");
                 }
                 match shapes.get(&(shape.clone(), method)) {
@@ -254,7 +271,7 @@ impl<'t, 'd> Reader<'t, 'd> {
     }
 
     fn path_defaults(&mut self, item: Node<'t>, outer: &Defaults) -> Defaults {
-        let text = |key: &str| item.get(key).and_then(Node::text).map(str::to_owned);
+        let text = |key: &str| item.get(key).and_then(short);
         self.check_audience(item);
         let base_path = server::base_paths(item.get("servers"), self.diagnostics);
         Defaults {

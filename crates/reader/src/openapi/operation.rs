@@ -6,12 +6,18 @@ use probity_model::specification::{BodySchema, Parameter, ResponseSchema, Securi
 use probity_model::{Severity, Span, Template, Timestamp};
 
 use super::document::{Defaults, Reader};
-use super::server;
+use super::reference::key;
+use super::security::parts;
+use super::{MAX_TEXT, server, short};
 use crate::diagnostics::quoted;
 use crate::yaml::{EntryNode, Node};
 
 /// Parameters of one operation.
-const MAX_PARAMETERS: usize = 1_000;
+const MAX_PARAMETERS: usize = 500;
+/// Answers of one operation, media types of one body, tags of one operation.
+const MAX_RESPONSES: usize = 100;
+const MAX_MEDIA_TYPES: usize = 200;
+const MAX_TAGS: usize = 50;
 const OPERATION_KEYS: [&str; 12] = [
     "tags",
     "summary",
@@ -45,7 +51,7 @@ impl<'t> Reader<'t, '_> {
         }
         self.check_keys(Severity::Low, node, "an operation", &OPERATION_KEYS);
         self.check_audience(node);
-        let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
+        let text = |key: &str| node.get(key).and_then(short);
         let base_path = server::base_paths(node.get("servers"), self.diagnostics)
             .and_then(|paths| paths.into_iter().next())
             .unwrap_or_else(|| defaults.base_path.clone());
@@ -53,24 +59,22 @@ impl<'t> Reader<'t, '_> {
         let parameters = self.parameters(item, node);
         self.check_path_parameters(path.key(), &span, &parameters);
         let security = self.schemes.need(node.get("security"), self.diagnostics);
+        let security = security.or_else(|| defaults.security.clone()).unwrap_or(SecurityNeed::Unstated);
+        let tags = node.get("tags").into_iter().flat_map(Node::items).take(MAX_TAGS);
+        let tags: Vec<String> = tags.filter_map(short).collect();
+        self.charge(1 + parts(&security) + tags.len());
         Some(SpecifiedOperation {
             method: Arc::from(method.to_ascii_uppercase()),
             template,
             operation_id: self.operation_id(node),
             summary: text("summary"),
-            tags: node
-                .get("tags")
-                .into_iter()
-                .flat_map(Node::items)
-                .filter_map(Node::text)
-                .map(str::to_owned)
-                .collect(),
+            tags,
             deprecated: node.get("deprecated").and_then(Node::as_bool).unwrap_or(false),
             sunset: self.sunset(node).or_else(|| self.sunset(item)),
             owner: text("x-owner").or_else(|| defaults.owner.clone()),
             audience: text("x-audience").or_else(|| defaults.audience.clone()),
             criticality: text("x-criticality").or_else(|| defaults.criticality.clone()),
-            security: security.or_else(|| defaults.security.clone()).unwrap_or(SecurityNeed::Unstated),
+            security,
             parameters,
             request: self.request(method, node),
             responses: self.responses(node, &span),
@@ -103,7 +107,7 @@ impl<'t> Reader<'t, '_> {
                 self.operation_ids.insert(id, given.span());
             }
         }
-        Some(id.to_owned())
+        short(given)
     }
 
     fn sunset(&mut self, node: Node<'t>) -> Option<Timestamp> {
@@ -138,6 +142,11 @@ impl<'t> Reader<'t, '_> {
             let message = format!("`parameters` is {}", given.value().kind());
             self.tell(Severity::High, Some(given), message, "expected a list");
         }
+        if given.items().len() > MAX_PARAMETERS {
+            let message = format!("more than {MAX_PARAMETERS} parameters; the rest is not read");
+            self.tell(Severity::High, Some(given), message, "");
+        }
+        self.charge(given.items().len().min(MAX_PARAMETERS));
         for told in given.items().take(MAX_PARAMETERS) {
             let Some(node) = self.schemas.resolver.resolve(told) else { continue };
             let Some(parameter) = self.parameter(node) else { continue };
@@ -151,11 +160,30 @@ impl<'t> Reader<'t, '_> {
         }
         list
     }
+    /// A parameter that many operations refer to is read once.
     fn parameter(&mut self, node: Node<'t>) -> Option<Parameter> {
+        let known = key(node);
+        if let Some(parameter) = self.parameters.get(&known) {
+            return parameter.clone();
+        }
+        let parameter = self.read_parameter(node);
+        self.parameters.insert(known, parameter.clone());
+        parameter
+    }
+    fn read_parameter(&mut self, node: Node<'t>) -> Option<Parameter> {
         let Some(name) = node.get("name").and_then(Node::text) else {
             self.tell(Severity::High, Some(node), "a parameter without `name`", "");
             return None;
         };
+        if name.len() > MAX_TEXT {
+            self.tell(
+                Severity::High,
+                Some(node),
+                format!("a parameter's name is longer than {MAX_TEXT} bytes"),
+                "",
+            );
+            return None;
+        }
         let place = node.get("in").and_then(Node::text).unwrap_or_default();
         if !matches!(place, "path" | "query" | "header" | "cookie") {
             let message = format!("parameter {} is in {}", quoted(name), quoted(place));
@@ -184,8 +212,8 @@ impl<'t> Reader<'t, '_> {
         };
         let class = match node.get("x-data-class").and_then(Node::text) {
             Some("none") => None,
-            Some(text) => Some(probity_model::DataClass::parse(text)),
-            None => class,
+            Some(text) if text.len() <= MAX_TEXT => Some(probity_model::DataClass::parse(text)),
+            _ => class,
         };
         Some(Parameter {
             name: name.to_owned(),
@@ -248,8 +276,12 @@ impl<'t> Reader<'t, '_> {
             self.tell(Severity::High, Some(given), message, "expected a mapping of statuses");
             return Vec::new();
         }
+        if given.entries().len() > MAX_RESPONSES {
+            let message = format!("more than {MAX_RESPONSES} answers; the rest is not read");
+            self.tell(Severity::High, Some(given), message, "");
+        }
         let mut list = Vec::new();
-        for entry in given.entries().filter(|entry| !entry.key().starts_with("x-")) {
+        for entry in given.entries().take(MAX_RESPONSES).filter(|entry| !entry.key().starts_with("x-")) {
             let status = entry.key();
             if !is_status(status) {
                 let message = format!("{} is no status", quoted(status));
@@ -273,9 +305,16 @@ impl<'t> Reader<'t, '_> {
     /// The media types of a body.
     fn bodies(&mut self, holder: Node<'t>) -> Vec<BodySchema> {
         let Some(content) = holder.get("content") else { return Vec::new() };
+        if content.entries().len() > MAX_MEDIA_TYPES {
+            let message = format!("more than {MAX_MEDIA_TYPES} media types; the rest is not read");
+            self.tell(Severity::High, Some(content), message, "");
+        }
+        self.charge(1 + content.entries().len().min(MAX_MEDIA_TYPES));
         let mut list: Vec<BodySchema> = Vec::new();
-        for entry in content.entries().filter(|entry| !entry.key().starts_with("x-")) {
-            let media_type = entry.key().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        for entry in content.entries().take(MAX_MEDIA_TYPES).filter(|entry| !entry.key().starts_with("x-")) {
+            let media_type = entry.key().split(';').next().unwrap_or_default().trim();
+            let media_type: String =
+                media_type.chars().take(MAX_TEXT).collect::<String>().to_ascii_lowercase();
             let body = self.schemas.body(entry.value().get("schema"), self.diagnostics);
             list.push(BodySchema {
                 media_type,

@@ -157,6 +157,7 @@ fn references(tree: &Tree) -> Vec<Node<'_>> {
             }
         }
     }
+    found.sort_by_key(|node| node.position());
     found
 }
 

@@ -10,7 +10,9 @@ use probity_model::specification::SchemaField;
 use probity_model::{DataClass, Severity, Span};
 
 use super::reference::{Key, Resolver, key};
-use super::{MAX_BODY_FIELDS, MAX_BODY_SCHEMAS, MAX_FIELD_DEPTH, MAX_FIELDS, class};
+use super::{
+    MAX_BODY_FIELDS, MAX_BODY_SCHEMAS, MAX_FIELD_DEPTH, MAX_FIELDS, MAX_POINTER, MAX_SCHEMAS, MAX_TEXT, class,
+};
 use crate::diagnostics::{Diagnostics, one_of, quoted};
 use crate::yaml::{EntryNode, Node, Value, escape};
 
@@ -34,6 +36,8 @@ pub(super) struct Schemas<'t> {
     known: HashMap<Key, Body>,
     per_body: usize,
     fields: usize,
+    /// Schemas that may still be looked at.
+    budget: usize,
     /// Bodies whose fields were cut.
     pub(super) cut: usize,
 }
@@ -91,7 +95,15 @@ impl<'t> Schemas<'t> {
     /// `bodies` is about how many bodies will be read: many share the bound on all fields.
     pub(super) fn new(resolver: Resolver<'t>, json_schema: bool, bodies: usize) -> Self {
         let per_body = (MAX_FIELDS / 2 / bodies.max(1)).clamp(32, MAX_BODY_FIELDS);
-        Self { resolver, json_schema, known: HashMap::new(), per_body, fields: 0, cut: 0 }
+        Self {
+            resolver,
+            json_schema,
+            known: HashMap::new(),
+            per_body,
+            fields: 0,
+            budget: MAX_SCHEMAS,
+            cut: 0,
+        }
     }
 
     pub(super) fn body(&mut self, schema: Option<Node<'t>>, diagnostics: &mut Diagnostics) -> Body {
@@ -118,7 +130,8 @@ impl<'t> Schemas<'t> {
     }
 
     fn read_body(&mut self, schema: Node<'t>, diagnostics: &mut Diagnostics) -> Body {
-        let mut budget = MAX_BODY_SCHEMAS;
+        let granted = MAX_BODY_SCHEMAS.min(self.budget);
+        let mut budget = granted;
         let facets = self.facets(&[schema], &mut budget, diagnostics);
         let open = self.is_open(&facets, &mut budget, diagnostics);
         let limit = self.per_body.min(MAX_FIELDS.saturating_sub(self.fields));
@@ -137,6 +150,10 @@ impl<'t> Schemas<'t> {
                     cut = true;
                     break;
                 }
+                if pointer.len() > MAX_POINTER {
+                    cut = true;
+                    continue;
+                }
                 let facets = self.facets(&schemas, &mut budget, diagnostics);
                 fields.push(facets.field(pointer.clone(), name, required, span));
                 let keys = self.keys(&schemas);
@@ -154,7 +171,8 @@ impl<'t> Schemas<'t> {
                 todo.push_back(Open { pointer, facets, depth: open.depth + 1, inside });
             }
         }
-        self.cut += usize::from(cut);
+        self.cut += usize::from(cut || budget == 0);
+        self.budget -= granted - budget;
         Body { has_schema: says_something(schema), open, fields }
     }
 
@@ -169,8 +187,10 @@ impl<'t> Schemas<'t> {
         schema: Node<'t>,
         diagnostics: &mut Diagnostics,
     ) -> (bool, Option<DataClass>) {
-        let mut budget = MAX_BODY_SCHEMAS;
+        let granted = MAX_BODY_SCHEMAS.min(self.budget);
+        let mut budget = granted;
         let facets = self.facets(&[schema], &mut budget, diagnostics);
+        self.budget -= granted - budget;
         (says_something(schema), facets.class_of(name))
     }
 
@@ -211,7 +231,14 @@ impl<'t> Schemas<'t> {
         if *budget == 0 || depth > MAX_COMPOSITION || !node.is_mapping() || !facets.seen.insert(key(node)) {
             return;
         }
-        *budget -= 1;
+        // A schema with many parts is as dear as many schemas.
+        let parts =
+            |key: &str| node.get(key).map_or(0, |parts| parts.entries().len().max(parts.items().len()));
+        let price = 1 + ["properties", "required", "items", "enum", "patternProperties"]
+            .map(parts)
+            .iter()
+            .sum::<usize>();
+        *budget = budget.saturating_sub(price);
         let mut composed: Vec<(Node<'t>, bool)> = Vec::new();
         for entry in node.entries() {
             let value = entry.value();
@@ -221,10 +248,13 @@ impl<'t> Schemas<'t> {
                     composed.extend(target.map(|target| (target, maybe)));
                 }
                 "type" => self.types(value, facets, diagnostics),
-                "format" => facets.format = facets.format.or(value.text()),
+                "format" => {
+                    facets.format = facets.format.or(value.text()).filter(|text| text.len() <= MAX_TEXT)
+                }
                 "x-data-class" => {
                     let class = if value.is_sequence() { value.items().next() } else { Some(value) };
-                    facets.class = facets.class.or(class.and_then(Node::text));
+                    facets.class =
+                        facets.class.or(class.and_then(Node::text)).filter(|text| text.len() <= MAX_TEXT);
                 }
                 "readOnly" => facets.read_only |= value.as_bool() == Some(true),
                 "writeOnly" => facets.write_only |= value.as_bool() == Some(true),

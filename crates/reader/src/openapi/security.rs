@@ -1,22 +1,39 @@
 //! Security schemes and what an operation demands of its caller.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use probity_model::Severity;
 use probity_model::specification::{SecurityNeed, SecurityScheme};
 
 use super::reference::Resolver;
+use super::short;
 use crate::diagnostics::{Diagnostics, one_of, quoted};
 use crate::nearest::nearest;
 use crate::yaml::{EntryNode, Node};
 
+/// Alternatives of one need, schemes of one alternative, scopes of one scheme.
+const MAX_ALTERNATIVES: usize = 64;
+const MAX_TOGETHER: usize = 16;
+const MAX_SCOPES: usize = 128;
+
 const KINDS: [&str; 5] = ["http", "apiKey", "oauth2", "openIdConnect", "mutualTLS"];
+
+/// How many names a need holds.
+pub(super) fn parts(need: &SecurityNeed) -> usize {
+    match need {
+        SecurityNeed::Required(alternatives) => {
+            alternatives.iter().flatten().map(|(_, scopes)| 1 + scopes.len()).sum()
+        }
+        _ => 0,
+    }
+}
 
 pub(super) struct Schemes<'t> {
     pub(super) list: Vec<SecurityScheme>,
     names: Vec<&'t str>,
+    known: HashSet<&'t str>,
     /// OAuth 2 scopes by scheme, where the document lists any.
-    scopes: HashMap<&'t str, Vec<&'t str>>,
+    scopes: HashMap<&'t str, HashSet<&'t str>>,
 }
 
 impl<'t> Schemes<'t> {
@@ -25,9 +42,11 @@ impl<'t> Schemes<'t> {
         resolver: &Resolver<'t>,
         diagnostics: &mut Diagnostics,
     ) -> Self {
-        let mut read = Self { list: Vec::new(), names: Vec::new(), scopes: HashMap::new() };
+        let mut read =
+            Self { list: Vec::new(), names: Vec::new(), known: HashSet::new(), scopes: HashMap::new() };
         for entry in schemes.into_iter().flat_map(Node::entries) {
             read.names.push(entry.key());
+            read.known.insert(entry.key());
             if let Some(node) = resolver.resolve(entry.value()) {
                 read.scheme(entry, node, diagnostics);
             }
@@ -79,7 +98,7 @@ impl<'t> Schemes<'t> {
                 if flows.is_empty() {
                     fault(format!("security scheme {name} has no `flows`"), "expected at least one flow");
                 }
-                let scopes: Vec<&str> = flows
+                let scopes: HashSet<&str> = flows
                     .iter()
                     .filter_map(|flow| flow.value().get("scopes"))
                     .flat_map(Node::entries)
@@ -115,17 +134,20 @@ impl<'t> Schemes<'t> {
         }
         let mut alternatives = Vec::new();
         let mut public = security.items().len() == 0;
-        for alternative in security.items() {
+        for alternative in security.items().take(MAX_ALTERNATIVES) {
             public |= alternative.is_mapping() && alternative.entries().len() == 0;
-            let schemes: Vec<(String, Vec<String>)> =
-                alternative.entries().map(|scheme| self.scheme_need(scheme, diagnostics)).collect();
+            let schemes: Vec<(String, Vec<String>)> = alternative
+                .entries()
+                .take(MAX_TOGETHER)
+                .map(|scheme| self.scheme_need(scheme, diagnostics))
+                .collect();
             alternatives.push(schemes);
         }
         Some(if public { SecurityNeed::Public } else { SecurityNeed::Required(alternatives) })
     }
     fn scheme_need(&self, scheme: EntryNode<'t>, diagnostics: &mut Diagnostics) -> (String, Vec<String>) {
         let name = scheme.key();
-        if !self.names.contains(&name) {
+        if !self.known.contains(name) {
             let hint = match nearest(name, &self.names) {
                 Some(near) => format!("did you mean {}?", quoted(near)),
                 None if self.names.is_empty() => "the document declares no security scheme".to_owned(),
@@ -138,13 +160,14 @@ impl<'t> Schemes<'t> {
         let scopes: Vec<String> = scheme
             .value()
             .items()
+            .take(MAX_SCOPES)
             .filter_map(|scope| {
                 let text = scope.text()?;
-                if known.is_some_and(|known| !known.contains(&text)) {
+                if known.is_some_and(|known| !known.contains(text)) {
                     let message = format!("scope {} is not declared by {}", quoted(text), quoted(name));
                     diagnostics.push_at(Severity::Low, scope.span(), message, None);
                 }
-                Some(text.to_owned())
+                short(scope)
             })
             .collect();
         (name.to_owned(), scopes)

@@ -4,8 +4,12 @@ use std::collections::HashMap;
 
 use probity_model::Severity;
 
+use super::MAX_POINTER;
 use crate::diagnostics::{Diagnostics, quoted};
 use crate::yaml::Node;
+
+/// Servers of one list.
+const MAX_SERVERS: usize = 100;
 
 /// Path prefixes of a list of servers, each once, without a trailing slash. `None` when no server is given.
 pub(super) fn base_paths(servers: Option<Node<'_>>, diagnostics: &mut Diagnostics) -> Option<Vec<String>> {
@@ -16,12 +20,17 @@ pub(super) fn base_paths(servers: Option<Node<'_>>, diagnostics: &mut Diagnostic
         return None;
     }
     let mut paths: Vec<String> = Vec::new();
-    for server in servers.items() {
+    for server in servers.items().take(MAX_SERVERS) {
         let Some(url) = server.get("url").and_then(Node::text) else {
             diagnostics.push_at(Severity::Medium, server.span(), "a server without `url`", None);
             continue;
         };
         let path = path_of(&with_defaults(url, server, diagnostics));
+        if path.len() > MAX_POINTER {
+            let message = format!("a base path longer than {MAX_POINTER} bytes is left out");
+            diagnostics.push_at(Severity::High, server.span(), message, None);
+            continue;
+        }
         if !paths.contains(&path) {
             paths.push(path);
         }

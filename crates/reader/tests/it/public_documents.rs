@@ -78,7 +78,7 @@ fn every_public_document_is_read() {
         paths.len()
     );
     println!("{operations} operations, {fields} fields, {bytes} bytes in {time:?}");
-    slowest.sort_by(|a, b| b.0.cmp(&a.0));
+    slowest.sort_by_key(|slow| std::cmp::Reverse(slow.0));
     for (took, path, size) in slowest.iter().take(8) {
         println!("  {took:?} {size} {}", path.display());
     }
