@@ -4,8 +4,10 @@
 //! server's; other formats (OSCAL, SARIF) join here.
 
 mod document;
+mod html;
 
 pub use document::{
     InventorySummary, LedgerSummary, LogSummary, REPORT_VERSION, ReportCheck, ReportControl, ReportDocument,
     ReportOutcome,
 };
+pub use html::html;
