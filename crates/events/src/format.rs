@@ -54,11 +54,19 @@ pub struct Header {
     /// Sequence of the first record that this segment may hold.
     pub first_sequence: u64,
     pub created_at: Timestamp,
-    /// SHA-256 of the closed segment before it; zero for the first, and after one that could not be closed.
-    pub previous: [u8; 32],
+    /// The closed segment before it; `None` for the first, and after one that could not be closed.
+    pub previous: Option<Previous>,
     pub totals: Totals,
     /// The segment's data key, sealed by the vault.
     pub sealed_key: Vec<u8>,
+}
+
+/// Chains a segment to the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Previous {
+    pub number: u64,
+    /// SHA-256 of its file.
+    pub digest: [u8; 32],
 }
 
 /// Sums over the gateway's whole life, carried on so that deleting old segments loses none.

@@ -81,7 +81,7 @@ impl Recorder {
     #[must_use]
     pub fn refusing(&self) -> bool {
         matches!(self.shared.limits.on_full, OnRecordFailure::Refuse)
-            && self.shared.failing.load(Ordering::Relaxed)
+            && self.shared.failing.load(Ordering::Acquire)
     }
 
     fn append_with(&self, exchange: Exchange, scratch: &mut Vec<u8>) -> Result<Ticket, RecordError> {

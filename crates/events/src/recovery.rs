@@ -15,7 +15,7 @@ use probity_model::{GatewayId, Timestamp};
 
 use crate::counter::{Counter, CounterError, CounterState, Found, LockedCounter};
 use crate::events::{ClosedSegment, Counts, EventsError, Options};
-use crate::format::{self, Footer, FormatError, Header, SegmentCipher, Totals};
+use crate::format::{self, Footer, FormatError, Header, Previous, SegmentCipher, Totals};
 use crate::gap::{Gap, GapReason, SequenceRange};
 use crate::keys::SegmentKeys;
 use crate::scan::{DamagedPart, FileView, Scan, Step};
@@ -337,8 +337,8 @@ struct Repair<'a> {
     list: SegmentList,
     resume: Resume,
     recovery: Recovery,
-    /// `previous` of the header after each closed segment, by the segment's number.
-    previous: Vec<(u64, [u8; 32])>,
+    /// What headers say of the segments before them.
+    previous: Vec<Previous>,
     missing: Vec<(SequenceRange, GapReason, Timestamp, Timestamp)>,
 }
 
@@ -353,7 +353,7 @@ impl<'a> Repair<'a> {
             resume: Resume {
                 next_sequence: 1,
                 next_number: 1,
-                previous: [0; 32],
+                previous: None,
                 totals: Totals::default(),
                 found: Vec::new(),
                 last_commit: now,
@@ -406,7 +406,7 @@ impl<'a> Repair<'a> {
                 let first_sequence = claims.map_or(self.expected.unwrap_or(1), |(first, _)| first);
                 let state = SegmentState::Unclosed { bytes, gaps: Vec::new() };
                 self.list.put(SegmentEntry { number, first_sequence, state });
-                self.resume.previous = [0; 32];
+                self.resume.previous = None;
             }
             Content::Closed(header, footer) => {
                 self.begins(&header);
@@ -449,7 +449,7 @@ impl<'a> Repair<'a> {
         let entry = |state| SegmentEntry { number, first_sequence: header.first_sequence, state };
         if lost_tail {
             self.list.put(entry(SegmentState::Unclosed { bytes, gaps: walked.gaps }));
-            self.resume.previous = [0; 32];
+            self.resume.previous = None;
             return Ok(());
         }
         let gaps = walked.gaps.clone();
@@ -457,14 +457,14 @@ impl<'a> Repair<'a> {
             Ok((closed, truncated)) => {
                 self.recovery.truncated.extend(truncated);
                 self.recovery.closed.push(closed.clone());
-                self.resume.previous = closed.digest;
+                self.resume.previous = Some(Previous { number, digest: closed.digest });
                 self.list.put(entry(SegmentState::Closed(closed)));
             }
             Err(error) => {
                 // Left for the next start; new records go into a new segment anyway.
                 self.recovery.problem.get_or_insert(format!("cannot close `{file}`: {error}"));
                 self.list.put(entry(SegmentState::Unclosed { bytes, gaps }));
-                self.resume.previous = [0; 32];
+                self.resume.previous = None;
             }
         }
         Ok(())
@@ -510,11 +510,7 @@ impl<'a> Repair<'a> {
     }
 
     fn begins(&mut self, header: &Header) {
-        if let Some(closed) =
-            self.list.entries.last().filter(|entry| matches!(entry.state, SegmentState::Closed(_)))
-        {
-            self.previous.push((closed.number, header.previous));
-        }
+        self.previous.extend(header.previous);
         match self.expected {
             // Older ones may have been deleted; that is told by the ledger's leaves.
             None => self.expected = Some(header.first_sequence),
@@ -560,9 +556,8 @@ impl<'a> Repair<'a> {
             let number = entry.number;
             let SegmentState::Closed(closed) = &mut entry.state else { continue };
             if closed.digest == [0; 32] {
-                let told = self.previous.iter().find(|(of, _)| *of == number).map(|(_, digest)| *digest);
-                closed.digest = match told.filter(|digest| *digest != [0; 32]) {
-                    Some(digest) => digest,
+                closed.digest = match self.previous.iter().find(|previous| previous.number == number) {
+                    Some(previous) => previous.digest,
                     None => {
                         let file: Box<dyn StorageFile> =
                             self.storage.open(&self.dir.join(format::file_name(number)), false)?;
@@ -571,7 +566,7 @@ impl<'a> Repair<'a> {
                 };
             }
             if newest == Some(number) {
-                self.resume.previous = closed.digest;
+                self.resume.previous = Some(Previous { number, digest: closed.digest });
             }
         }
         Ok(())

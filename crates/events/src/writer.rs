@@ -15,7 +15,7 @@ use probity_model::{Exchange, GatewayId, Timestamp};
 
 use crate::codec;
 use crate::events::{ClosedSegment, Options, SyncedCallback};
-use crate::format::{BatchHead, Header, MAX_BATCH, Totals};
+use crate::format::{BatchHead, Header, MAX_BATCH, Previous, Totals};
 use crate::gap::{Gap, GapReason};
 use crate::keys::SegmentKeys;
 use crate::queue::{Command, Completion, Loss, Queue, RecordError, Reply, Shared, WriterState};
@@ -38,7 +38,7 @@ pub(crate) struct Callbacks {
 pub(crate) struct Resume {
     pub(crate) next_sequence: u64,
     pub(crate) next_number: u64,
-    pub(crate) previous: [u8; 32],
+    pub(crate) previous: Option<Previous>,
     /// Without `found`.
     pub(crate) totals: Totals,
     /// Gaps that recovery found, to be written first; `Recovery` tells of them, no callback does.
@@ -341,12 +341,14 @@ impl Writer {
                 state: SegmentState::Active { synced: active.synced, gaps: active.gaps().to_vec() },
             });
             segments.status.last_sequence = first + count - 1;
-            segments.status.failing = None;
         }
         self.shared.recorded.fetch_add(count, Ordering::Release);
-        if self.shared.failing.swap(false, Ordering::Relaxed) {
-            // Tickets were told of failure meanwhile; from here on they are told of success again.
+        if self.shared.failing.load(Ordering::Relaxed) {
+            // Tickets were told of failure meanwhile. Whoever sees that the disk is well again gets one that is told
+            // of success, so they are exchanged first.
             self.shared.queue().completion = Arc::default();
+            self.shared.failing.store(false, Ordering::Release);
+            self.segments().status.failing = None;
         }
         work.waiting.0.complete(Ok(()));
         if !work.exchanges.is_empty() {
@@ -401,7 +403,7 @@ impl Writer {
         let number = active.number;
         let entry = active.abandon(&*self.options.storage);
         if entry.is_some() {
-            self.resume.previous = [0; 32];
+            self.resume.previous = None;
         }
         let mut segments = self.segments();
         segments.status.abandoned += u64::from(entry.is_some());
@@ -417,7 +419,7 @@ impl Writer {
         let totals = Totals { accepted: self.shared.counter.value(), ..self.resume.totals };
         match active.close(self.resume.next_sequence, now, totals) {
             Ok(closed) => {
-                self.resume.previous = closed.digest;
+                self.resume.previous = Some(Previous { number: active.number, digest: closed.digest });
                 self.segments().put(SegmentEntry {
                     number: active.number,
                     first_sequence: active.first_sequence,

@@ -66,6 +66,15 @@ fn assert_kept(
     assert_eq!(counts.recorded + counts.lost, counts.accepted, "{what}");
     assert_eq!(gaps.iter().map(|gap| gap.count).sum::<u64>(), counts.lost, "{what}: {gaps:?}");
     assert_eq!(recovery.damage, [], "{what}");
+    assert!(gaps.iter().all(|gap| gap.reason != GapReason::Damaged), "{what}: {gaps:?}");
+}
+
+/// What is told to the ledger is what stands on disk.
+fn assert_digests(events: &Events, storage: &FaultyStorage, what: &str) {
+    for segment in events.closed_segments() {
+        let bytes = storage.bytes(&segment.file);
+        assert_eq!(segment.digest, probity_events::format::sha256(&bytes), "{what}: {segment:?}");
+    }
 }
 
 fn reopen(dir: &Path, storage: &FaultyStorage) -> (Events, Recovery) {
@@ -73,14 +82,14 @@ fn reopen(dir: &Path, storage: &FaultyStorage) -> (Events, Recovery) {
 }
 
 /// Runs the work with one fault and ends it; `None` when the fault's step was never reached.
-fn run(step: u64, fault: Fault, ending: u64, seed: u64) -> Option<()> {
-    let what = format!("step {step}, {fault:?}, ending {ending}, seed {seed}");
+fn run(step: u64, width: u64, fault: Fault, ending: u64) -> Option<()> {
+    let what = format!("steps {step} + {width}, {fault:?}, ending {ending}");
     let dir = tempfile::tempdir().unwrap();
     let storage = FaultyStorage::default();
     let (events, _) = Events::open(dir.path(), gateway(), keys(), with(&storage)).unwrap();
-    storage.fail(step, step + 1, fault);
+    storage.fail(step, step + width, fault);
     let acknowledged = work(&events, 0);
-    let mut dice = Dice(seed ^ step);
+    let mut dice = Dice(step);
     let mut accepted = ROUNDS * EACH;
     let next = match ending {
         // Killed while calls are on their way.
@@ -104,6 +113,7 @@ fn run(step: u64, fault: Fault, ending: u64, seed: u64) -> Option<()> {
     next.heal();
     let (events, recovery) = reopen(dir.path(), &next);
     assert_kept(&events, &recovery, &acknowledged, accepted, &what);
+    assert_digests(&events, &next, &what);
     // And life goes on, across one more end.
     let more = work(&events, 1000);
     assert_eq!(more.len() as u64, ROUNDS * EACH, "{what}");
@@ -113,21 +123,32 @@ fn run(step: u64, fault: Fault, ending: u64, seed: u64) -> Option<()> {
     let last = next.after_kill();
     let (events, recovery) = reopen(dir.path(), &last);
     assert_kept(&events, &recovery, &all, accepted + ROUNDS * EACH, &what);
+    assert_digests(&events, &last, &what);
     struck.then_some(())
 }
 
-#[test]
-fn every_step_fails_once_in_every_way() {
+fn every_step_fails(width: u64) {
     for fault in FAULTS {
         for ending in 0..3 {
             let mut steps = 0;
-            while run(steps, fault, ending, 1).is_some() {
+            while run(steps, width, fault, ending).is_some() {
                 steps += 1;
             }
             // Creation, header, dozens of writes and syncs, footers.
             assert!(steps > 15, "{fault:?}: only {steps} steps");
         }
     }
+}
+
+#[test]
+fn every_step_fails_once_in_every_way() {
+    every_step_fails(1);
+}
+
+/// So that the way out of a failure fails too.
+#[test]
+fn every_few_steps_fail_in_every_way() {
+    every_step_fails(3);
 }
 
 #[test]

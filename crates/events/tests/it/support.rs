@@ -224,6 +224,10 @@ impl FaultyStorage {
     pub fn switch_off(&self) {
         self.disk().off = true;
     }
+    pub fn bytes(&self, name: &str) -> Vec<u8> {
+        let disk = self.disk();
+        disk.files.iter().find(|(path, _)| path.ends_with(name)).unwrap().1.seen.clone()
+    }
     /// What the next process finds after a kill: everything that was written.
     pub fn after_kill(&self) -> Self {
         let mut disk = self.disk().clone();
