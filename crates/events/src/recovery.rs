@@ -99,7 +99,7 @@ struct Inspected {
 }
 
 enum Content {
-    Closed(Header, Footer),
+    Closed(Box<(Header, Footer)>),
     Open(Box<OpenSegment>),
     /// Header or key are gone; what the clear fronts of its parts claim.
     Unreadable {
@@ -235,7 +235,7 @@ fn inspect(
             Ok(key) => match SegmentCipher::new(&key, &header_bytes) {
                 Err(error) => unreadable(&mut view, error.to_string())?,
                 Ok(cipher) => match view.footer(&cipher).map_err(failed)? {
-                    Some((footer, _)) => Content::Closed(header, footer),
+                    Some((footer, _)) => Content::Closed(Box::new((header, footer))),
                     None => {
                         let opened = walk(view, cipher, header, header_bytes.len() as u64).map_err(failed)?;
                         Content::Open(Box::new(opened))
@@ -320,7 +320,7 @@ fn walk(
 impl Inspected {
     fn first_sequence(&self) -> Option<u64> {
         match &self.content {
-            Content::Closed(header, _) => Some(header.first_sequence),
+            Content::Closed(closed) => Some(closed.0.first_sequence),
             Content::Open(open) => Some(open.header.first_sequence),
             Content::Unreadable { .. } | Content::Nothing { .. } => None,
         }
@@ -408,7 +408,8 @@ impl<'a> Repair<'a> {
                 self.list.put(SegmentEntry { number, first_sequence, state });
                 self.resume.previous = None;
             }
-            Content::Closed(header, footer) => {
+            Content::Closed(closed) => {
+                let (header, footer) = *closed;
                 self.begins(&header);
                 self.ends(footer.last_sequence.saturating_add(1), footer.totals, footer.closed_at);
                 let closed = segment::closed_segment(number, footer, [0; 32], bytes);

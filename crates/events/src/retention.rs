@@ -8,7 +8,8 @@ use probity_model::Timestamp;
 use probity_model::time::MICROS_PER_DAY;
 
 use crate::events::{ClosedSegment, Options};
-use crate::segment::SegmentList;
+use crate::segment::{self, SegmentList};
+use crate::storage::Storage;
 
 /// Why a segment is kept no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +35,8 @@ pub(crate) fn expired(list: &SegmentList, options: &Options, now: Timestamp) -> 
             && now.since(segment.closed_at) > i64::from(options.keep_days).saturating_mul(MICROS_PER_DAY)
     };
     let mut out = Vec::new();
-    // Only what nothing unclosed precedes: deletion leaves no holes.
-    for segment in list.leading_closed() {
-        let expiry = match (too_old(segment), options.keep_bytes > 0 && bytes > options.keep_bytes) {
+    for segment in list.settled() {
+        let expiry = match (too_old(&segment), options.keep_bytes > 0 && bytes > options.keep_bytes) {
             (true, _) => Expiry::Age,
             // Not the newest: it would leave nothing.
             (false, true) if !list.is_newest(&segment.file) => Expiry::Size,
@@ -44,9 +44,15 @@ pub(crate) fn expired(list: &SegmentList, options: &Options, now: Timestamp) -> 
             (false, false) => break,
         };
         bytes = bytes.saturating_sub(segment.bytes);
-        out.push((segment.clone(), expiry));
+        out.push((segment, expiry));
     }
     out
+}
+
+fn digest(storage: &dyn Storage, path: &Path) -> std::io::Result<[u8; 32]> {
+    let file = storage.open(path, false)?;
+    let len = file.len()?;
+    segment::digest_of(&*file, len).map(segment::finish)
 }
 
 /// The newest segment itself is past its time: another must carry the totals on before it goes.
@@ -68,11 +74,16 @@ pub(crate) fn delete(
     let locked = || list.lock().unwrap_or_else(PoisonError::into_inner);
     let found = expired(&locked(), options, now);
     let mut out = Vec::new();
-    for (segment, expiry) in found {
+    for (mut segment, expiry) in found {
         if locked().is_newest(&segment.file) {
             break;
         }
-        match options.storage.remove(&dir.join(&segment.file)) {
+        let path = dir.join(&segment.file);
+        if segment.digest == [0; 32] {
+            // Damaged: the ledger's leaf still names what exactly went.
+            segment.digest = digest(&*options.storage, &path).unwrap_or_default();
+        }
+        match options.storage.remove(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(_) => break,

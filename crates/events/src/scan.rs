@@ -15,7 +15,7 @@ use crate::storage::StorageFile;
 /// Bytes read ahead.
 const WINDOW: usize = 256 * 1024;
 /// Places tried as the next part after an unreadable one; past them the rest counts as damaged.
-const MAX_RESYNC: usize = 4096;
+const MAX_RESYNC: usize = 64;
 
 /// A file read through a window.
 #[derive(Debug)]

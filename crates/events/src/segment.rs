@@ -242,12 +242,36 @@ impl SegmentList {
             _ => None,
         })
     }
-    /// The closed segments with nothing unclosed before them.
-    pub(crate) fn leading_closed(&self) -> impl Iterator<Item = &ClosedSegment> {
-        self.entries.iter().map_while(|entry| match &entry.state {
-            SegmentState::Closed(segment) => Some(segment),
-            _ => None,
-        })
+    /// What retention may look at, oldest first: closed segments, and unclosed ones that others follow, as if they
+    /// had been closed when the next one was. Their digest is zero until they are deleted.
+    pub(crate) fn settled(&self) -> Vec<ClosedSegment> {
+        let mut out = Vec::new();
+        for (position, entry) in self.entries.iter().enumerate() {
+            let later = || self.entries.get(position + 1..).unwrap_or_default().iter();
+            match &entry.state {
+                SegmentState::Closed(segment) => out.push(segment.clone()),
+                SegmentState::Active { .. } => break,
+                SegmentState::Unclosed { bytes, gaps } => {
+                    let next = later().next().map(|entry| entry.first_sequence);
+                    let closed_at = later().find_map(|entry| match &entry.state {
+                        SegmentState::Closed(segment) => Some(segment.closed_at),
+                        _ => None,
+                    });
+                    let (Some(next), Some(closed_at)) = (next, closed_at) else { break };
+                    out.push(ClosedSegment {
+                        file: format::file_name(entry.number),
+                        first_sequence: entry.first_sequence,
+                        last_sequence: next.saturating_sub(1),
+                        records: 0,
+                        gaps: gaps.clone(),
+                        digest: [0; 32],
+                        bytes: *bytes,
+                        closed_at,
+                    });
+                }
+            }
+        }
+        out
     }
     pub(crate) fn gaps(&self) -> Vec<Gap> {
         self.entries

@@ -7,7 +7,7 @@ use probity_events::{Counts, Events, Gap, GapReason, Options, Reader, Record, Re
 use probity_model::Exchange;
 use proptest::prelude::*;
 
-use crate::support::{Dice, exchange, gateway, keys, open, options, read_all, record};
+use crate::support::{Dice, exchange, folder, gateway, keys, open, options, read_all, record};
 
 /// Batches of one record each; so many in each of two segments.
 const EACH: u64 = 6;
@@ -87,12 +87,12 @@ fn read(dir: &Path) -> Reader {
 
 #[test]
 fn a_torn_tail_is_cut_and_what_was_counted_is_a_gap() {
-    let whole = tempfile::tempdir().unwrap();
+    let whole = folder();
     write(whole.path(), true);
     let bytes = std::fs::read(whole.path().join(file(2))).unwrap();
     let (_, last) = parts(&bytes).pop().unwrap();
     for cut in (last.start + 1..last.end).step_by(7).chain([last.end - 1]) {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         for name in [file(1), file(2), "accepted.counter".into()] {
             std::fs::copy(whole.path().join(&name), dir.path().join(&name)).unwrap();
         }
@@ -114,7 +114,7 @@ fn a_torn_tail_is_cut_and_what_was_counted_is_a_gap() {
 
 #[test]
 fn damage_before_the_end_is_kept_and_told_once() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     write(dir.path(), true);
     let bytes = std::fs::read(dir.path().join(file(2))).unwrap();
     let (_, third) = parts(&bytes).swap_remove(2);
@@ -143,7 +143,7 @@ fn damage_before_the_end_is_kept_and_told_once() {
 
 #[test]
 fn a_batch_altered_under_a_matching_checksum_is_damage_even_at_the_end() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     write(dir.path(), true);
     edit(dir.path(), 2, |bytes| {
         let (_, last) = parts(bytes).pop().unwrap();
@@ -213,7 +213,7 @@ fn parts_cannot_be_moved_repeated_or_dropped_unseen() {
         ("append noise", |bytes, _| bytes.extend([9; 99]), 0),
     ];
     for (what, change, gone) in table {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         write(dir.path(), false);
         let other = std::fs::read(dir.path().join(file(2))).unwrap();
         edit(dir.path(), 1, |bytes| change(bytes, &other));
@@ -234,7 +234,7 @@ fn parts_cannot_be_moved_repeated_or_dropped_unseen() {
 
 #[test]
 fn a_segment_that_is_gone_is_told() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     write(dir.path(), false);
     {
         let (events, _) = reopened(dir.path());
@@ -253,7 +253,7 @@ fn a_segment_that_is_gone_is_told() {
 
 #[test]
 fn the_newest_segments_gone_are_a_gap_by_the_counter() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     write(dir.path(), false);
     std::fs::remove_file(dir.path().join(file(2))).unwrap();
     let (_, recovery) = reopened(dir.path());
@@ -264,7 +264,7 @@ fn the_newest_segments_gone_are_a_gap_by_the_counter() {
 #[test]
 fn a_header_that_is_gone_takes_its_segment_and_says_so() {
     for (number, what) in [(1, "the first"), (2, "the newest")] {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         write(dir.path(), false);
         edit(dir.path(), number, |bytes| bytes[30] ^= 0xff);
         let (events, recovery) = reopened(dir.path());
@@ -291,7 +291,7 @@ fn a_damaged_counter_is_told() {
         ("far ahead", |path| set_counter(path, u64::MAX - 1), Torn),
     ];
     for (what, change, state) in table {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         write(dir.path(), false);
         change(&dir.path().join("accepted.counter"));
         let (events, recovery) = reopened(dir.path());
@@ -312,7 +312,7 @@ fn set_counter(path: &Path, value: u64) {
 
 #[test]
 fn a_newer_format_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     write(dir.path(), false);
     edit(dir.path(), 2, |bytes| bytes[8] = 2);
     let error = Events::open(dir.path(), gateway(), keys(), options()).unwrap_err();
@@ -321,7 +321,7 @@ fn a_newer_format_is_refused() {
 
 #[test]
 fn the_trailer_is_what_ends_a_closed_segment() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     write(dir.path(), false);
     edit(dir.path(), 2, |bytes| bytes.truncate(bytes.len() - TRAILER / 2));
     let (events, recovery) = reopened(dir.path());
@@ -335,7 +335,7 @@ proptest! {
     #[test]
     fn any_change_is_survived_and_told(seed in any::<u64>(), open_end in any::<bool>()) {
         let mut dice = Dice(seed);
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         write(dir.path(), open_end);
         for _ in 0..=dice.below(3) {
             edit(dir.path(), 1 + dice.below(2), |bytes| {

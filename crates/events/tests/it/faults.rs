@@ -8,9 +8,12 @@ use std::sync::{Arc, Mutex};
 use probity_events::{
     Counts, Events, EventsError, GapReason, Options, Reader, RecordError, Recovery, Storage as _, Ticket,
 };
+use probity_model::Exchange;
 use probity_model::bundle::OnRecordFailure;
 
-use crate::support::{Dice, Fault, FaultyStorage, exchange, gateway, keys, options, read_all, record, tags};
+use crate::support::{
+    Dice, Fault, FaultyStorage, exchange, folder, gateway, keys, options, read_all, record, tags,
+};
 
 const FAULTS: [Fault; 4] = [Fault::Refused, Fault::Done, Fault::Half, Fault::Full];
 const ROUNDS: u64 = 5;
@@ -56,7 +59,7 @@ fn assert_kept(
     );
     for exchange_found in &exchanges {
         let tag = exchange_found.request_bytes;
-        let written = probity_model::Exchange { sequence: exchange_found.sequence, ..exchange(tag) };
+        let written = Exchange { sequence: exchange_found.sequence, ..exchange(tag) };
         assert_eq!(*exchange_found, written, "{what}");
     }
     assert!(exchanges.iter().map(|e| e.sequence).eq(1..=exchanges.len() as u64), "{what}: {gaps:?}");
@@ -84,7 +87,7 @@ fn reopen(dir: &Path, storage: &FaultyStorage) -> (Events, Recovery) {
 /// Runs the work with one fault and ends it; `None` when the fault's step was never reached.
 fn run(step: u64, width: u64, fault: Fault, ending: u64) -> Option<()> {
     let what = format!("steps {step} + {width}, {fault:?}, ending {ending}");
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let storage = FaultyStorage::default();
     let (events, _) = Events::open(dir.path(), gateway(), keys(), with(&storage)).unwrap();
     storage.fail(step, step + width, fault);
@@ -154,7 +157,7 @@ fn every_few_steps_fail_in_every_way() {
 #[test]
 fn a_machine_that_stops_anywhere_loses_nothing_acknowledged() {
     for seed in 0..60 {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         let storage = FaultyStorage::default();
         let (events, _) = Events::open(dir.path(), gateway(), keys(), with(&storage)).unwrap();
         let mut dice = Dice(seed);
@@ -178,7 +181,7 @@ fn a_machine_that_stops_anywhere_loses_nothing_acknowledged() {
 fn recovery_that_fails_half_way_is_done_again() {
     for fault in FAULTS {
         for step in 0..12 {
-            let dir = tempfile::tempdir().unwrap();
+            let dir = folder();
             let storage = FaultyStorage::default();
             let (events, _) = Events::open(dir.path(), gateway(), keys(), with(&storage)).unwrap();
             let acknowledged = work(&events, 0);
@@ -204,7 +207,7 @@ fn recovery_that_fails_half_way_is_done_again() {
 
 #[test]
 fn a_full_disk_under_pass_counts_what_it_drops_and_goes_on() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let storage = FaultyStorage::default();
     let options = Options { queue_records: 4, on_full: OnRecordFailure::Pass, ..with(&storage) };
     let (events, _) = Events::open(dir.path(), gateway(), keys(), options).unwrap();
@@ -240,7 +243,7 @@ fn a_full_disk_under_pass_counts_what_it_drops_and_goes_on() {
 
 #[test]
 fn a_full_disk_under_refuse_turns_traffic_away_until_it_has_room() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let storage = FaultyStorage::default();
     let options = Options { queue_records: 4, on_full: OnRecordFailure::Refuse, ..with(&storage) };
     let (events, _) = Events::open(dir.path(), gateway(), keys(), options).unwrap();
@@ -271,7 +274,7 @@ fn a_full_disk_under_refuse_turns_traffic_away_until_it_has_room() {
 
 #[test]
 fn an_end_while_the_disk_fails_leaves_the_gap_to_the_next_start() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let storage = FaultyStorage::default();
     let (events, _) = Events::open(dir.path(), gateway(), keys(), with(&storage)).unwrap();
     record(&events, 0);
@@ -295,8 +298,30 @@ fn an_end_while_the_disk_fails_leaves_the_gap_to_the_next_start() {
 }
 
 #[test]
+fn an_end_while_a_batch_does_not_fit_keeps_the_segment_true() {
+    let dir = folder();
+    let storage = FaultyStorage::default();
+    let (events, _) = Events::open(dir.path(), gateway(), keys(), with(&storage)).unwrap();
+    record(&events, 0);
+    // Room for a footer, not for a batch.
+    storage.leave_room(Some(800));
+    let recorder = events.recorder();
+    recorder.accepted();
+    let large = Exchange { query: vec!["x".repeat(700).into()], ..exchange(1) };
+    assert_eq!(recorder.append(large).unwrap().wait(), Err(RecordError::Failed));
+    drop(recorder);
+    events.shutdown();
+    drop(events);
+    storage.leave_room(None);
+    let (events, recovery) = reopen(dir.path(), &storage);
+    assert_kept(&events, &recovery, &BTreeSet::from([0]), 2, "no room");
+    assert_digests(&events, &storage, "no room");
+    assert_eq!(recovery.counts.recorded, 1);
+}
+
+#[test]
 fn a_start_on_a_full_disk_opens_and_says_so() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let storage = FaultyStorage::default();
     let (events, _) = Events::open(dir.path(), gateway(), keys(), with(&storage)).unwrap();
     record(&events, 0);

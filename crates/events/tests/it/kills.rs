@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use probity_events::{Options, Reader};
 
-use crate::support::{Dice, keys, open, options, read_all, tags};
+use crate::support::{Dice, folder, keys, open, options, read_all, tags};
 
 /// Built beside the tests.
 fn helper() -> PathBuf {
@@ -24,7 +24,7 @@ fn acknowledged_records_survive_kills() {
     let kills: u64 = std::env::var("PROBITY_KILLS").map_or(50, |text| text.parse().unwrap());
     let seed: u64 = std::env::var("PROBITY_SEED").map_or(1, |text| text.parse().unwrap());
     let mut dice = Dice(seed);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let small = || Options { segment_bytes: 128 * 1024, ..options() };
     let (mut known, mut killed_while_writing, mut gaps_told) = (0, 0, 0);
     for kill in 0..kills {

@@ -293,3 +293,34 @@ fn records_and_gaps_come_in_their_order() {
         .collect();
     assert_eq!(kinds, ["#1", "gap of 1 after #1", "#2", "gap of 1 after #2", "#3", "gap of 1 after #3"]);
 }
+
+#[test]
+fn a_reader_beside_a_busy_writer_misses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (events, _) = open(dir.path(), Options { segment_bytes: 5000, ..options() });
+    const RECORDS: u64 = 3000;
+    std::thread::scope(|scope| {
+        let recorder = events.recorder();
+        scope.spawn(move || {
+            for tag in 0..RECORDS {
+                recorder.accepted();
+                let ticket = recorder.append(exchange(tag)).unwrap();
+                if tag % 10 == 0 {
+                    ticket.wait().unwrap();
+                }
+            }
+        });
+        let mut reader = events.reader(1);
+        let mut expected = 1;
+        while expected <= RECORDS {
+            match reader.next() {
+                Some(Ok(Record::Exchange(exchange))) => {
+                    assert_eq!((exchange.sequence, exchange.request_bytes), (expected, expected - 1));
+                    expected += 1;
+                }
+                Some(other) => panic!("{other:?}"),
+                None => std::thread::yield_now(),
+            }
+        }
+    });
+}

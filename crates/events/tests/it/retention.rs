@@ -68,3 +68,32 @@ fn bytes_beyond_the_limit_go_from_the_oldest_on() {
     assert!(kept <= 5000, "{kept}");
     assert_eq!(tags(&read_all(events.reader(1)).0).last(), Some(&39));
 }
+
+#[test]
+fn a_damaged_segment_goes_in_its_turn() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = ManualClock::at(1_700_000_000);
+    let options = Options { keep_days: 3, clock: clock.clone(), ..options() };
+    let (events, _) = open(dir.path(), options.clone());
+    for day in 0..4 {
+        record(&events, day);
+        events.close_segment().unwrap();
+        clock.advance(DAY);
+    }
+    drop(events);
+    let damaged = dir.path().join("segment-0000000000000002.events");
+    let mut bytes = std::fs::read(&damaged).unwrap();
+    bytes[30] ^= 1;
+    std::fs::write(&damaged, &bytes).unwrap();
+    let (events, recovery) = open(dir.path(), options);
+    assert_eq!(recovery.damage.len(), 1);
+    clock.advance(2 * DAY);
+    let deleted = events.enforce_retention(clock.now());
+    let files: Vec<_> = deleted
+        .iter()
+        .map(|deleted| (deleted.segment.first_sequence, deleted.segment.last_sequence))
+        .collect();
+    assert_eq!(files, [(1, 1), (2, 2), (3, 3)]);
+    assert_eq!(deleted[1].segment.digest, probity_events::format::sha256(&bytes));
+    assert!(!damaged.exists());
+}

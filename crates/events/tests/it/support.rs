@@ -30,6 +30,16 @@ pub fn keys() -> Arc<dyn SegmentKeys> {
     Arc::new(EphemeralKeys::with_root(&ROOT).unwrap())
 }
 
+/// A folder in memory where there is one: these tests end processes and pretend to end machines, so that waiting for
+/// a real disk would show nothing.
+pub fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    match memory.is_dir() {
+        true => tempfile::tempdir_in(memory).unwrap(),
+        false => tempfile::tempdir().unwrap(),
+    }
+}
+
 /// The exchange with this tag; the tag stands in `request_bytes`.
 pub fn exchange(tag: u64) -> Exchange {
     let low = u8::try_from(tag % 256).unwrap();
@@ -191,6 +201,8 @@ struct Disk {
     fault: Option<Fault>,
     off: bool,
     struck: u64,
+    /// Bytes that still fit.
+    room: Option<usize>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -215,6 +227,10 @@ impl FaultyStorage {
     }
     pub fn heal(&self) {
         self.disk().fault = None;
+    }
+    /// A disk with so much room left: what is larger fails, what is smaller still fits.
+    pub fn leave_room(&self, bytes: Option<usize>) {
+        self.disk().room = bytes;
     }
     /// How many steps failed.
     pub fn struck(&self) -> u64 {
@@ -283,7 +299,7 @@ impl Node {
 
 impl Disk {
     fn reset(&mut self) {
-        (self.fault, self.off, self.steps) = (None, false, 0);
+        (self.fault, self.off, self.steps, self.room) = (None, false, 0, None);
     }
     /// The fault that this step meets.
     fn step(&mut self) -> Option<Fault> {
@@ -357,9 +373,13 @@ struct FaultyFile {
 }
 
 impl FaultyFile {
-    fn change<T>(&self, change: impl FnOnce(&mut Node, Option<Fault>) -> T) -> io::Result<T> {
+    fn change<T>(&self, bytes: usize, change: impl FnOnce(&mut Node, Option<Fault>) -> T) -> io::Result<T> {
         let mut disk = self.storage.disk();
-        let fault = disk.step();
+        let mut fault = disk.step();
+        if fault.is_none() && disk.room.is_some_and(|room| room < bytes) {
+            fault = Some(Fault::Full);
+        }
+        disk.room = disk.room.map(|room| room.saturating_sub(bytes));
         // A removed file lives on for whoever has it open; nobody will read it again.
         let mut gone = Node::default();
         let done = change(disk.files.get_mut(&self.path).unwrap_or(&mut gone), fault);
@@ -370,7 +390,7 @@ impl FaultyFile {
 impl StorageFile for FaultyFile {
     fn write_all_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let offset = usize::try_from(offset).unwrap();
-        self.change(|node, fault| {
+        self.change(bytes.len(), |node, fault| {
             let bytes = match fault {
                 None | Some(Fault::Done) => bytes,
                 Some(Fault::Refused) => return,
@@ -396,14 +416,14 @@ impl StorageFile for FaultyFile {
         Ok(disk.files.get(&self.path).ok_or(io::ErrorKind::NotFound)?.seen.len() as u64)
     }
     fn set_len(&mut self, len: u64) -> io::Result<()> {
-        self.change(|node, fault| {
+        self.change(0, |node, fault| {
             if matches!(fault, None | Some(Fault::Done)) {
                 node.seen.resize(usize::try_from(len).unwrap(), 0);
             }
         })
     }
     fn sync_data(&mut self) -> io::Result<()> {
-        self.change(|node, fault| match fault {
+        self.change(0, |node, fault| match fault {
             None | Some(Fault::Done) => node.durable = node.persisted(),
             Some(Fault::Refused) => {}
             Some(Fault::Half | Fault::Full) => {
