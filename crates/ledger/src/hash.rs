@@ -74,11 +74,10 @@ pub(crate) fn leaf_hash(leaf: &[u8]) -> Digest {
 pub(crate) fn node_hash(left: &Digest, right: &Digest) -> Digest {
     // In one piece: half of all work in a large log is done here.
     let mut bytes = [1; 65];
-    if let [_, body @ ..] = &mut bytes {
-        let (to_left, to_right) = body.split_at_mut(32);
-        to_left.copy_from_slice(left);
-        to_right.copy_from_slice(right);
-    }
+    let [_, body @ ..] = &mut bytes;
+    let (to_left, to_right) = body.split_at_mut(32);
+    to_left.copy_from_slice(left);
+    to_right.copy_from_slice(right);
     sha256(&bytes)
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -111,7 +112,7 @@ impl Ledger {
     pub fn open(dir: impl AsRef<Path>, keys: impl Into<Keys>) -> Result<(Self, Recovery), LedgerError> {
         let dir = dir.as_ref();
         let shown = dir.display().to_string();
-        fs::create_dir_all(dir).map_err(io_error("create", &shown))?;
+        create_folder(dir).map_err(io_error("create", &shown))?;
         let lock = lock(dir)?;
         let (mut ledger, recovery) = Self::open_on(Box::new(RealDisk::new(dir)), &shown, keys)?;
         ledger._lock = Some(lock);
@@ -255,6 +256,18 @@ impl fmt::Debug for Ledger {
         }
         debug.finish_non_exhaustive()
     }
+}
+
+/// Makes the folder and its missing parents, each durable in its parent before anything is acknowledged in it.
+fn create_folder(dir: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> =
+        dir.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
+    fs::create_dir_all(dir)?;
+    for folder in missing {
+        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
 }
 
 fn lock(dir: &Path) -> Result<File, LedgerError> {

@@ -26,6 +26,9 @@ use crate::{LogId, disk};
 ///
 /// `keys` and `anchors` take an `Option` or a list. A key named for one log verifies that log, any other key
 /// both. Nothing is written, and the ledger need not be closed, though an append in progress shows as a note.
+///
+/// Reading the wrong thing is an outcome as well: a folder without a ledger is reported as changed, never as
+/// intact.
 #[must_use]
 pub fn verify_dir(
     path: impl AsRef<Path>,

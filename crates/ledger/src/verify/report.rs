@@ -135,6 +135,13 @@ impl VerifyReport {
         }
     }
 
+    /// Takes over what was found in one log.
+    pub(super) fn absorb(&mut self, other: Self) {
+        other.changes.into_iter().for_each(|change| self.push(change));
+        self.omitted += other.omitted;
+        self.notes.extend(other.notes);
+    }
+
     pub(super) fn order(&mut self) {
         self.changes.sort_by(|a, b| (a.log, &a.leaves, &a.file).cmp(&(b.log, &b.leaves, &b.file)));
     }

@@ -17,6 +17,8 @@ use crate::{LogId, NoteError};
 
 /// Most differing files kept for naming; beyond them a log is not repaired leaf by leaf anyway.
 const MAX_DIFFS: usize = 4096;
+/// How often a log that is being written to is read again.
+const MAX_ATTEMPTS: u32 = 8;
 /// Longest history read.
 const MAX_HISTORY_BYTES: u64 = 4 << 30;
 
@@ -66,6 +68,8 @@ struct Reader<'a> {
     report: &'a mut VerifyReport,
     tiles: BTreeSet<Tile>,
     read: u64,
+    /// Bytes of the history that were read; it is longer later if the log is being written to.
+    history_len: u64,
     /// A file is gone or unreadable, so a root that does not come out proves nothing more.
     incomplete: bool,
 }
@@ -92,7 +96,30 @@ struct Pass {
 }
 
 impl Scan {
+    /// Reads a log. One that grows meanwhile may look changed, so then it is read again.
     pub fn run(
+        disk: &dyn Disk,
+        log: LogId,
+        keys: &[VerifierKey],
+        anchors: &[Checkpoint],
+        report: &mut VerifyReport,
+    ) -> Self {
+        let history = format!("{log}/{}", history::FILE);
+        let mut attempt = 1;
+        loop {
+            let mut own = VerifyReport::new("");
+            let before = disk.len(&history).ok();
+            let scan = Self::once(disk, log, keys, anchors, &mut own);
+            let grows = disk.len(&history).ok() != before;
+            if own.is_intact() || !grows || attempt == MAX_ATTEMPTS {
+                report.absorb(own);
+                return scan;
+            }
+            attempt += 1;
+        }
+    }
+
+    fn once(
         disk: &dyn Disk,
         log: LogId,
         keys: &[VerifierKey],
@@ -106,11 +133,13 @@ impl Scan {
             report,
             tiles: BTreeSet::new(),
             read: 0,
+            history_len: 0,
             incomplete: false,
         };
         reader.walk();
-        let history = reader.history();
+        // In this order: the file never states more than a history that is read after it.
         let file = reader.checkpoint_file();
+        let history = reader.history();
         // Folders that were exchanged are verified as what they hold.
         let newest = history.last().map(|record| &record.checkpoint).or(file.as_ref());
         let held = newest.and_then(Checkpoint::log).unwrap_or(log);
@@ -232,6 +261,7 @@ impl Reader<'_> {
             self.change(ChangeKind::Missing, history::FILE, None, message);
             return Vec::new();
         };
+        self.history_len = bytes.len() as u64;
         let body = bytes.strip_prefix(HEADER.as_bytes());
         if body.is_none() {
             self.change(ChangeKind::Flip, history::FILE, None, "its first line was changed".into());
@@ -350,6 +380,7 @@ impl Reader<'_> {
                 "`{}/{CHECKPOINT}` is one record behind its history: an interrupted append, completed when the ledger is opened",
                 self.log
             )),
+            Some(_) if self.is_growing() => {}
             Some(behind) => {
                 let message = format!(
                     "the checkpoint was rolled back by {behind} records to {} leaves; the history goes on to {}",
@@ -507,7 +538,7 @@ impl Reader<'_> {
     fn tile(&mut self, level: Level, index: u64, size: u64) -> Option<Vec<u8>> {
         let tile = Tile::at_size(level, index, size)?;
         self.read += 1;
-        let bytes = self.read(&tile.path(), MAX_BUNDLE_BYTES);
+        let bytes = self.read(&tile.path(), MAX_BUNDLE_BYTES).or_else(|| self.start_of_full(&tile));
         if bytes.is_none() {
             let later =
                 self.tiles.iter().find(|t| (t.level, t.index) == (level, index) && t.width > tile.width);
@@ -524,6 +555,25 @@ impl Reader<'_> {
             self.incomplete = true;
         }
         bytes
+    }
+
+    /// Whether the log was written to since its history was read.
+    fn is_growing(&self) -> bool {
+        self.disk.len(&format!("{}/{}", self.log, history::FILE)).is_ok_and(|len| len > self.history_len)
+    }
+
+    /// An append that fills a tile removes its partial files; what they held is the start of the full one.
+    fn start_of_full(&mut self, tile: &Tile) -> Option<Vec<u8>> {
+        if tile.is_full() || !self.is_growing() {
+            return None;
+        }
+        let bytes = self.read(&Tile::full(tile.level, tile.index).path(), MAX_BUNDLE_BYTES)?;
+        let width = usize::try_from(tile.width).unwrap_or(usize::MAX);
+        let len = match tile.level {
+            Level::Entries => tile::entries(&bytes)?.iter().take(width).map(|entry| entry.len() + 2).sum(),
+            Level::Hashes(_) => width * 32,
+        };
+        bytes.get(..len).map(<[u8]>::to_vec)
     }
 
     /// Partial files that stayed from earlier checkpoints must be the start of the newest.

@@ -7,7 +7,7 @@ use probity_ledger::{
     Checkpoint, Ledger, MapAnswer, MapProof, MerkleMap, TlogProof, VerifyReport, hex, verify_dir,
 };
 
-use crate::{EVIDENCE, VERDICTS, key, leaf, leaves};
+use crate::{EVIDENCE, VERDICTS, folder, key, leaf, leaves};
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
@@ -34,7 +34,7 @@ fn build(dir: &Path) -> Ledger {
 
 #[test]
 fn files_of_a_ledger() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let ledger = build(dir.path());
     for file in [
         "evidence/checkpoint",

@@ -19,6 +19,13 @@ mod writing;
 
 use probity_ledger::{Leaf, LeafKind, LogId, SigningKey, sha256};
 
+/// A folder for a test. Syncing a memory file system costs nothing, and a kill loses nothing that the kernel
+/// has; what a power cut loses is the matter of `memory`.
+pub fn folder() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 pub const NAME: &str = "probity.example";
 
 pub fn key() -> SigningKey {

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use probity_ledger::{ChangeKind, Checkpoint, Ledger, VerifierKey, VerifyReport, verify_dir};
 use proptest::prelude::*;
 
-use crate::{EVIDENCE, VERDICTS, key, leaf, leaves};
+use crate::{EVIDENCE, VERDICTS, folder, key, leaf, leaves};
 
 /// A ledger of several full tiles and steps: evidence 3, 255, 258, 515, 516, 1100, 1110; verdicts 1 to 4.
 fn build(dir: &Path) {
@@ -26,8 +27,14 @@ struct Copy {
 
 impl Copy {
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        build(dir.path());
+        // Built once: what a copy needs is the files, not their way onto a disk.
+        static BUILT: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| {
+            let dir = folder();
+            build(dir.path());
+            files(dir.path())
+        });
+        let dir = folder();
+        write_files(&BUILT, dir.path());
         Self { dir }
     }
 
@@ -417,11 +424,11 @@ fn roll_backs_are_named() {
 /// A whole and consistent earlier state: only a checkpoint from outside tells.
 #[test]
 fn a_whole_roll_back_is_named_against_an_anchor() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let (ledger, _) = Ledger::open(dir.path(), key()).unwrap();
     ledger.append(EVIDENCE, &leaves(0..300)).unwrap();
     let early = ledger.checkpoint(EVIDENCE);
-    let (now, past) = (dir.path().join("evidence"), tempfile::tempdir().unwrap());
+    let (now, past) = (dir.path().join("evidence"), folder());
     copy_folder(&now, past.path());
     ledger.append(EVIDENCE, &leaves(300..320)).unwrap();
     let late = ledger.checkpoint(EVIDENCE);
@@ -444,7 +451,7 @@ fn a_whole_roll_back_is_named_against_an_anchor() {
 #[test]
 fn a_rewritten_past_is_named_against_an_anchor() {
     let write = |changed: Option<u64>| {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         let (ledger, _) = Ledger::open(dir.path(), key()).unwrap();
         for size in [100, 200, 300] {
             let mut batch = leaves(ledger.size(EVIDENCE)..size);
@@ -471,7 +478,7 @@ fn a_rewritten_past_is_named_against_an_anchor() {
 /// Everything rewritten by somebody without the key.
 #[test]
 fn a_foreign_signature_is_named() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let forger = probity_ledger::SigningKey::from_seed(&[1; 32], crate::NAME).unwrap();
     let (ledger, _) = Ledger::open(dir.path(), forger).unwrap();
     ledger.append(EVIDENCE, &leaves(0..3)).unwrap();
@@ -515,12 +522,12 @@ fn a_consistent_change_under_a_signed_checkpoint_is_named() {
 fn given_keys_and_checkpoints_that_do_not_belong_are_named() {
     let copy = Copy::new();
     let other = probity_ledger::SigningKey::from_seed(&[1; 32], crate::NAME).unwrap();
-    let elsewhere = tempfile::tempdir().unwrap();
+    let elsewhere = folder();
     let named = probity_ledger::SigningKey::from_seed(&[42; 32], "elsewhere").unwrap();
     let foreign = Ledger::open(elsewhere.path(), named).unwrap().0.checkpoint(EVIDENCE);
     let report = verify_dir(copy.dir.path(), None, Some(foreign));
     assert_eq!(report.changes.iter().map(|change| change.kind).collect::<Vec<_>>(), [ChangeKind::Unusable]);
-    let again = tempfile::tempdir().unwrap();
+    let again = folder();
     let forged = Ledger::open(again.path(), other).unwrap().0.checkpoint(EVIDENCE);
     let report = verify_dir(copy.dir.path(), Some(key().verifier().clone()), Some(forged));
     assert_named(&report, &[(ChangeKind::Unusable, "the given checkpoint: not signed by key", "checkpoint")]);
@@ -528,7 +535,7 @@ fn given_keys_and_checkpoints_that_do_not_belong_are_named() {
 
 #[test]
 fn what_is_no_ledger_is_not_intact() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let report = verify_dir(dir.path(), None::<VerifierKey>, None);
     assert!(!report.is_intact() && !report.is_anchored(), "{report}");
 }
@@ -591,7 +598,11 @@ fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn copy_folder(from: &Path, to: &Path) {
-    for (file, bytes) in files(from) {
+    write_files(&files(from), to);
+}
+
+fn write_files(files: &BTreeMap<String, Vec<u8>>, to: &Path) {
+    for (file, bytes) in files {
         let path = to.join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();

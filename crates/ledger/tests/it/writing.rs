@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use probity_ledger::{Keys, Leaf, Ledger, LedgerError, SigningKey, sha256, verify_dir};
 use proptest::prelude::*;
 
 use crate::memory::MemoryDisk;
-use crate::{EVIDENCE, NAME, VERDICTS, key, leaf, leaves};
+use crate::{EVIDENCE, NAME, VERDICTS, folder, key, leaf, leaves};
 
 fn memory() -> Ledger {
     Ledger::open_on(Box::new(MemoryDisk::default()), "memory", key()).unwrap().0
@@ -57,7 +58,7 @@ fn leaves_are_read_and_proven_after_reopening() {
 
 #[test]
 fn two_keys_sign_two_logs() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let named = |seed: u8, name: &str| SigningKey::from_seed(&[seed; 32], name).unwrap();
     let keys = Keys { evidence: named(1, "a.example/evidence"), verdicts: named(2, "a.example/verdicts") };
     let (ledger, _) = Ledger::open(dir.path(), keys.clone()).unwrap();
@@ -84,7 +85,7 @@ fn refused_leaves_write_nothing() {
 
 #[test]
 fn another_key_is_refused_with_the_way_out() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     Ledger::open(dir.path(), key()).unwrap().0.append(EVIDENCE, &leaves(0..2)).unwrap();
     let check = |other: SigningKey| {
         let error = Ledger::open(dir.path(), other).unwrap_err();
@@ -101,7 +102,7 @@ fn another_key_is_refused_with_the_way_out() {
 #[test]
 fn a_mismatch_is_refused_with_the_way_out() {
     let check = |change: &dyn Fn(&Path), expected: &str| {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         let (ledger, _) = Ledger::open(dir.path(), key()).unwrap();
         for size in 0..5 {
             ledger.append(EVIDENCE, &leaves(size..size + 1)).unwrap();
@@ -178,7 +179,7 @@ fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 #[test]
 fn a_kept_checkpoint_shows_a_roll_back() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let (ledger, _) = Ledger::open(dir.path(), key()).unwrap();
     ledger.append(EVIDENCE, &leaves(0..3)).unwrap();
     let three = ledger.checkpoint(EVIDENCE);
@@ -197,7 +198,7 @@ fn a_kept_checkpoint_shows_a_roll_back() {
 
 #[test]
 fn damage_past_the_edge_is_seen_before_a_proof_leaves() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let (ledger, _) = Ledger::open(dir.path(), key()).unwrap();
     ledger.append(EVIDENCE, &leaves(0..600)).unwrap();
     for file in ["tile/0/000", "tile/entries/000"] {
@@ -213,9 +214,36 @@ fn damage_past_the_edge_is_seen_before_a_proof_leaves() {
     }
 }
 
+/// Verification may run beside the writer; what it meets halfway is no change.
+#[test]
+fn a_growing_ledger_verifies() {
+    let dir = folder();
+    let (ledger, _) = Ledger::open(dir.path(), key()).unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let size = ledger.size(EVIDENCE);
+                ledger.append(EVIDENCE, &leaves(size..size + 40)).unwrap();
+            }
+        });
+        for _ in 0..25 {
+            let kept = ledger.checkpoint(EVIDENCE);
+            let report = verify_dir(dir.path(), [key().verifier().clone()], [kept]);
+            if !report.is_intact() {
+                done.store(true, Ordering::Relaxed);
+                panic!("{report}");
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    let report = verify_dir(dir.path(), [key().verifier().clone()], [ledger.checkpoint(EVIDENCE)]);
+    assert!(report.is_intact() && report.notes.is_empty(), "{report}");
+}
+
 #[test]
 fn replaced_partial_tiles_go() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let (ledger, _) = Ledger::open(dir.path(), key()).unwrap();
     for size in [1, 100, 255] {
         ledger.append(EVIDENCE, &leaves(ledger.size(EVIDENCE)..size)).unwrap();
