@@ -120,9 +120,9 @@ pub(crate) async fn serve(seat: Seat, stream: StdStream, peer: SocketAddr, entra
 /// Reads until it is clear whether the client speaks HTTP/2 by prior knowledge. Over TLS only ALPN says so.
 async fn first_bytes(
     mut io: Io,
+    line: &Line,
     watched: &Watched,
     idle_ms: u64,
-    secure: bool,
 ) -> Option<(Io, BytesMut, bool)> {
     let mut first = BytesMut::new();
     if line.tls.is_some() {
