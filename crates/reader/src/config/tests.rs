@@ -220,3 +220,19 @@ fn quantities() {
     assert_eq!(serde_json::from_str::<ByteSize>("1024").unwrap(), ByteSize::kib(1));
     assert_eq!(serde_json::from_str::<Duration>("\"2m\"").unwrap(), Duration::from_secs(120));
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn a_spoiled_configuration_is_read_or_refused(at in 0usize..400, cut in 0usize..30, piece in "[ -~\n]{0,12}") {
+        let whole = "listen: 8080\nservices:\n  - name: 1.20\n    upstream: on\n    mode: {block: {after: 1h30m}}\n    from: [10.0.0.0/8]\nlimits: &l\n  body: 64KiB\n  idle: 30d\n  rate: 3\nlabels: {a: 007, b: true}\nstatuses: {200: true}\nany: *l\n";
+        let at = at.min(whole.len());
+        let end = (at + cut).min(whole.len());
+        let text = format!("{}{piece}{}", &whole[..at], &whole[end..]);
+        match from_yaml_with_spans::<Config>("p.yaml", &text) {
+            Ok(config) => { config.origins(); }
+            Err(diagnostics) => proptest::prop_assert!(!diagnostics.is_empty()),
+        }
+    }
+}
