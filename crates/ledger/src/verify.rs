@@ -9,6 +9,7 @@
 //! The scan of one log is in `scan`, the naming of differences in `compare`, the file's words in `report`.
 
 mod compare;
+mod records;
 mod report;
 mod scan;
 

@@ -1,26 +1,25 @@
-//! Reads one log wholly and holds its parts against each other.
+//! Reads one log wholly and holds its leaves, tiles and roots against each other. Its checkpoints are in
+//! `records`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 
 use super::compare::{TileDiff, name_diffs, read_bundle};
 use super::report::{Change, ChangeKind, LogReport, VerifyReport};
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::LogId;
+use crate::checkpoint::Checkpoint;
 use crate::disk::{self, Disk};
 use crate::hash::{Digest, hex, node_hash};
-use crate::history::{self, HEADER, Record};
+use crate::history::{self, Record};
 use crate::log::{CHECKPOINT, CHECKPOINT_NEXT, HISTORY_NEXT, levels};
-use crate::note::{MAX_NOTE_BYTES, VerifierKey};
+use crate::note::VerifierKey;
 use crate::tile::{self, Level, MAX_BUNDLE_BYTES, MAX_LEVELS, TILE_WIDTH, Tile};
 use crate::tree::{self, Frontier};
-use crate::{LogId, NoteError};
 
 /// Most differing files kept for naming; beyond them a log is not repaired leaf by leaf anyway.
 const MAX_DIFFS: usize = 4096;
 /// How often a log that is being written to is read again.
 const MAX_ATTEMPTS: u32 = 8;
-/// Longest history read.
-const MAX_HISTORY_BYTES: u64 = 4 << 30;
 
 /// One log, read.
 #[derive(Debug)]
@@ -33,14 +32,14 @@ pub struct Scan {
 
 /// A root that the log must have had at a size.
 #[derive(Clone, Debug)]
-struct Root {
-    size: u64,
+pub struct Root {
+    pub size: u64,
     root: Digest,
-    source: Source,
+    pub source: Source,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
+pub enum Source {
     /// A record of the history, by number from 1.
     Record(usize),
     /// A checkpoint from outside, by number.
@@ -61,15 +60,15 @@ enum Truth {
     Hashes,
 }
 
-struct Reader<'a> {
+pub struct Reader<'a> {
     disk: &'a dyn Disk,
-    log: LogId,
-    keys: Vec<VerifierKey>,
-    report: &'a mut VerifyReport,
+    pub log: LogId,
+    pub keys: Vec<VerifierKey>,
+    pub report: &'a mut VerifyReport,
     tiles: BTreeSet<Tile>,
     read: u64,
     /// Bytes of the history that were read; it is longer later if the log is being written to.
-    history_len: u64,
+    pub history_len: u64,
     /// A file is gone or unreadable, so a root that does not come out proves nothing more.
     incomplete: bool,
 }
@@ -179,7 +178,7 @@ impl Scan {
 }
 
 impl Reader<'_> {
-    fn change(&mut self, kind: ChangeKind, file: &str, leaves: Option<(u64, u64)>, message: String) {
+    pub fn change(&mut self, kind: ChangeKind, file: &str, leaves: Option<(u64, u64)>, message: String) {
         let file = Some(format!("{}/{file}", self.log));
         self.report.push(Change { log: Some(self.log), kind, file, leaves, message });
     }
@@ -189,7 +188,7 @@ impl Reader<'_> {
         self.change(ChangeKind::Unreadable, file, None, format!("the file cannot be read: {error}"));
     }
 
-    fn read(&mut self, file: &str, limit: u64) -> Option<Vec<u8>> {
+    pub fn read(&mut self, file: &str, limit: u64) -> Option<Vec<u8>> {
         match disk::read(self.disk, &format!("{}/{file}", self.log), limit) {
             Ok(bytes) => bytes,
             Err(error) => {
@@ -224,186 +223,6 @@ impl Reader<'_> {
                 }
             }
         }
-    }
-
-    fn checkpoint_file(&mut self) -> Option<Checkpoint> {
-        let Some(bytes) = self.read(CHECKPOINT, MAX_NOTE_BYTES as u64) else {
-            self.change(ChangeKind::Missing, CHECKPOINT, None, "the checkpoint is missing".into());
-            return None;
-        };
-        let parsed = std::str::from_utf8(&bytes).map(Checkpoint::parse);
-        match parsed {
-            Ok(Ok(checkpoint)) => Some(checkpoint),
-            Ok(Err(error)) => {
-                self.change(
-                    ChangeKind::Flip,
-                    CHECKPOINT,
-                    None,
-                    format!("the checkpoint was changed: {error}"),
-                );
-                None
-            }
-            Err(_) => {
-                self.change(
-                    ChangeKind::Flip,
-                    CHECKPOINT,
-                    None,
-                    "the checkpoint was changed: not text".into(),
-                );
-                None
-            }
-        }
-    }
-
-    fn history(&mut self) -> Vec<Record> {
-        let Some(bytes) = self.read(history::FILE, MAX_HISTORY_BYTES) else {
-            let message = "the history of checkpoints is missing".to_owned();
-            self.change(ChangeKind::Missing, history::FILE, None, message);
-            return Vec::new();
-        };
-        self.history_len = bytes.len() as u64;
-        let body = bytes.strip_prefix(HEADER.as_bytes());
-        if body.is_none() {
-            self.change(ChangeKind::Flip, history::FILE, None, "its first line was changed".into());
-        }
-        let start = history::next_record(&bytes).unwrap_or(bytes.len());
-        let body = body.unwrap_or_else(|| bytes.get(start..).unwrap_or_default());
-        let (records, damage) = history::records(body);
-        for damage in &damage {
-            let before = records.iter().filter(|record| record.at.end <= damage.at).count();
-            let kind = if damage.what.contains("cut short") { ChangeKind::Cut } else { ChangeKind::Flip };
-            let message = format!("after checkpoint record {before}: {}", damage.what);
-            self.change(kind, history::FILE, None, message);
-        }
-        if damage.is_empty() {
-            self.chain(&records);
-        }
-        records
-    }
-
-    /// Holds each record against the one before.
-    fn chain(&mut self, records: &[Record]) {
-        let known: BTreeMap<&str, usize> =
-            records.iter().enumerate().map(|(at, record)| (record.digest.as_str(), at + 1)).collect();
-        let mut before = history::START;
-        let mut last_size = None;
-        let mut reported = false;
-        for (at, record) in records.iter().enumerate() {
-            let number = at + 1;
-            let follows = record.before == before;
-            let size = record.checkpoint.size();
-            let grows = last_size.is_none_or(|last| last < size);
-            if !follows && !reported {
-                let twice = known.get(record.digest.as_str()).is_some_and(|last| *last != number)
-                    || records.iter().take(at).any(|earlier| earlier.digest == record.digest);
-                let elsewhere = known.contains_key(record.before.as_str());
-                let (kind, what) = if twice {
-                    (ChangeKind::Insert, "stands in the history twice".to_owned())
-                } else if elsewhere || (record.before == history::START && at > 0) {
-                    (ChangeKind::Reorder, "stands in another place than it was written to".to_owned())
-                } else if at == 0 || grows {
-                    (ChangeKind::Cut, "follows records that were cut out".to_owned())
-                } else {
-                    (ChangeKind::Insert, format!("of {size} leaves was put in"))
-                };
-                self.change(kind, history::FILE, None, format!("checkpoint record {number} {what}"));
-                // What follows a break is out of step as well; one name is enough.
-                reported = matches!(kind, ChangeKind::Reorder | ChangeKind::Insert);
-            } else if follows && !grows {
-                let message = format!("checkpoint record {number} does not grow: {size} leaves");
-                self.change(ChangeKind::Rewrite, history::FILE, None, message);
-            }
-            before = &record.digest;
-            last_size = Some(size);
-        }
-    }
-
-    /// Whether the file `checkpoint` is of the log that the folder holds.
-    fn is_own(&mut self, file: &Checkpoint, held: LogId) -> bool {
-        let other = file.log().filter(|log| *log != held);
-        if let Some(other) = other {
-            let message = format!("the file holds the checkpoint of the log `{other}`");
-            self.change(ChangeKind::Swap, CHECKPOINT, None, message);
-        }
-        other.is_none()
-    }
-
-    /// Checks every signature; `None` without a key for this log.
-    fn signatures(&mut self, history: &[Record], file: Option<&Checkpoint>) -> Option<bool> {
-        if self.keys.is_empty() {
-            return None;
-        }
-        let mut all = !history.is_empty();
-        for (at, record) in history.iter().enumerate() {
-            if let Err(error) = self.signed(&record.checkpoint) {
-                all = false;
-                self.unsigned(history::FILE, &format!("checkpoint record {}", at + 1), &error);
-            }
-        }
-        if let Some(file) = file
-            && let Err(error) = self.signed(file)
-        {
-            all = false;
-            self.unsigned(CHECKPOINT, "the checkpoint", &error);
-        }
-        Some(all)
-    }
-
-    fn signed(&self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
-        let mut result = Ok(());
-        for key in &self.keys {
-            result = checkpoint.verify(key);
-            // A bad signature of a key that is named outweighs a good one of another.
-            if matches!(result, Ok(()) | Err(CheckpointError::Note(NoteError::BadSignature(_)))) {
-                break;
-            }
-        }
-        result
-    }
-
-    fn unsigned(&mut self, file: &str, what: &str, error: &CheckpointError) {
-        let kind = match error {
-            CheckpointError::Origin { .. } => ChangeKind::Swap,
-            _ => ChangeKind::BadSignature,
-        };
-        self.change(kind, file, None, format!("{what}: {error}"));
-    }
-
-    /// The checkpoint that the rest is held against, after comparing the file with its history.
-    fn reference(&mut self, history: &[Record], file: Option<Checkpoint>) -> Option<Checkpoint> {
-        let last = history.last().map(|record| record.checkpoint.clone());
-        let (Some(file), Some(last)) = (&file, &last) else { return last.or(file) };
-        let behind = history.iter().rev().position(|record| record.checkpoint.as_str() == file.as_str());
-        match behind {
-            Some(0) => {}
-            Some(1) => self.report.notes.push(format!(
-                "`{}/{CHECKPOINT}` is one record behind its history: an interrupted append, completed when the ledger is opened",
-                self.log
-            )),
-            Some(_) if self.is_growing() => {}
-            Some(behind) => {
-                let message = format!(
-                    "the checkpoint was rolled back by {behind} records to {} leaves; the history goes on to {}",
-                    file.size(),
-                    last.size()
-                );
-                self.change(ChangeKind::RollBack, CHECKPOINT, None, message);
-            }
-            None if file.size() > last.size() => {
-                let message = format!(
-                    "the history ends at {} leaves, the checkpoint states {}: its last records were cut",
-                    last.size(),
-                    file.size()
-                );
-                self.change(ChangeKind::Cut, history::FILE, None, message);
-                return Some(file.clone());
-            }
-            None => {
-                let message = format!("the checkpoint of {} leaves was changed: its history does not hold it", file.size());
-                self.change(ChangeKind::Flip, CHECKPOINT, None, message);
-            }
-        }
-        Some(last.clone())
     }
 
     /// Leaves that the hash tiles hold, for a log without any checkpoint.
@@ -558,7 +377,7 @@ impl Reader<'_> {
     }
 
     /// Whether the log was written to since its history was read.
-    fn is_growing(&self) -> bool {
+    pub fn is_growing(&self) -> bool {
         self.disk.len(&format!("{}/{}", self.log, history::FILE)).is_ok_and(|len| len > self.history_len)
     }
 
@@ -710,37 +529,6 @@ impl Reader<'_> {
         self.change(ChangeKind::Rewrite, CHECKPOINT, leaves, message);
     }
 
-    /// Holds the log against the given checkpoints; returns the sizes that it extends.
-    fn anchors(&mut self, given: &[&Checkpoint], size: u64, outcome: &Outcome) -> Vec<u64> {
-        let mut matched = Vec::new();
-        for (at, anchor) in given.iter().enumerate() {
-            if !self.keys.is_empty()
-                && let Err(error) = self.signed(anchor)
-            {
-                self.change(ChangeKind::Unusable, CHECKPOINT, None, format!("the given checkpoint: {error}"));
-                continue;
-            }
-            let known = anchor.size();
-            if known > size {
-                let message =
-                    format!("the log was rolled back: it has {size} leaves, the given checkpoint {known}");
-                self.change(ChangeKind::RollBack, CHECKPOINT, Some((size, known - 1)), message);
-            } else if outcome.failed.iter().any(|root| root.source == Source::Anchor(at)) {
-                let good = outcome.passed.iter().map(|root| root.size).filter(|good| *good < known).max();
-                // Only roots from outside are beyond the forger's reach.
-                let from = good.filter(|_| !outcome.sound).unwrap_or(0);
-                let message = format!(
-                    "leaves {from} to {} are not those of the given checkpoint of {known} leaves: the past was rewritten",
-                    known - 1
-                );
-                self.change(ChangeKind::Rewrite, CHECKPOINT, Some((from, known - 1)), message);
-            } else {
-                matched.push(known);
-            }
-        }
-        matched
-    }
-
     /// Files past the newest checkpoint: an interrupted append leaves one step, a roll back several.
     fn past(&mut self, size: u64) {
         let mut steps = 0;
@@ -775,11 +563,11 @@ impl Reader<'_> {
 
 /// What the data says about the roots.
 #[derive(Debug)]
-struct Outcome {
+pub struct Outcome {
     /// The data leads to the newest checkpoint.
-    sound: bool,
-    passed: Vec<Root>,
-    failed: Vec<Root>,
+    pub sound: bool,
+    pub passed: Vec<Root>,
+    pub failed: Vec<Root>,
 }
 
 impl Pass {
