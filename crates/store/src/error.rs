@@ -14,7 +14,7 @@ pub enum StoreError {
     )]
     UnknownScheme { scheme: String },
     #[error("the URL of the PostgreSQL database is not one; expected `postgres://user@host:5432/name`")]
-    Url(#[source] sea_orm::sqlx::Error),
+    Url(#[source] sqlx::Error),
     #[error("cannot create `{}`; expected a folder that this user may write", path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("cannot open {database}; expected {expected}")]

@@ -1,26 +1,34 @@
 //! PostgreSQL: one pool for all, synced commits, TLS unless the server is on this machine.
 
-use sea_orm::sqlx::ConnectOptions;
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
+use std::time::Duration;
+
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr, SqlxPostgresConnector, Statement};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
+use sqlx::{ConnectOptions, Connection};
 
 use super::{Connections, STATEMENT_CACHE, WAIT};
 use crate::{StoreError, Target};
 
 const CONNECTIONS: u32 = 8;
+/// How long a server may take to answer when the store is opened.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// Held while the schema is looked at and changed, so that two that open at once do not both change it.
 const SCHEMA_LOCK: i64 = 0x7072_6f62_6974_7901;
 const EXPECTED: &str = "a PostgreSQL server that answers there, a user that may create tables, and TLS (`sslmode=disable` in the URL does without)";
 
 pub(crate) async fn open(target: &Target, url: &str) -> Result<Connections, StoreError> {
     let options = options(url)?;
-    let pool =
-        PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(WAIT).connect_with(options).await;
-    let pool = pool.map_err(|source| StoreError::Open {
+    let refused = |source: sqlx::Error| StoreError::Open {
         database: target.to_string(),
         expected: EXPECTED,
         source: DbErr::Conn(RuntimeErr::SqlxError(source.into())),
-    })?;
+    };
+    // A pool tries again and again; whoever starts a server wants to know at once.
+    let first = tokio::time::timeout(FIRST_ANSWER, options.connect()).await;
+    let first = first.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(refused)?;
+    first.close().await.map_err(refused)?;
+    let pool =
+        PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(WAIT).connect_lazy_with(options);
     let pool = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
     let encoding = server_encoding(&pool).await.map_err(|source| StoreError::Open {
         database: target.to_string(),
@@ -39,6 +47,13 @@ fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
         return Err(StoreError::UnknownScheme { scheme });
     }
     let options = url.parse::<PgConnectOptions>().map_err(StoreError::Url)?;
+    // A URL has brackets around an IPv6 address, a resolver knows none.
+    let bare =
+        options.get_host().strip_prefix('[').and_then(|host| host.strip_suffix(']')).map(str::to_owned);
+    let options = match bare {
+        Some(host) => options.host(&host),
+        None => options,
+    };
     let options = match is_local(&options) || states_tls(url) {
         true => options,
         false => options.ssl_mode(PgSslMode::VerifyFull),

@@ -5,9 +5,9 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use sea_orm::sqlx::ConnectOptions;
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sea_orm::{DatabaseConnection, DbErr, RuntimeErr, SqlxSqliteConnector};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::{Connections, STATEMENT_CACHE, WAIT};
 use crate::{StoreError, Target};
@@ -48,10 +48,7 @@ fn options() -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-async fn pool(
-    options: SqliteConnectOptions,
-    connections: u32,
-) -> Result<DatabaseConnection, sea_orm::sqlx::Error> {
+async fn pool(options: SqliteConnectOptions, connections: u32) -> Result<DatabaseConnection, sqlx::Error> {
     let pool = SqlitePoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(WAIT)
@@ -63,7 +60,7 @@ async fn pool(
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
 }
 
-fn refused(target: &Target, source: sea_orm::sqlx::Error) -> StoreError {
+fn refused(target: &Target, source: sqlx::Error) -> StoreError {
     let source = DbErr::Conn(RuntimeErr::SqlxError(source.into()));
     StoreError::Open { database: target.to_string(), expected: EXPECTED, source }
 }
