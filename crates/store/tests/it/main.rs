@@ -12,4 +12,5 @@ mod model;
 mod opening;
 mod postgres;
 mod rows;
+mod schema;
 mod tls;
