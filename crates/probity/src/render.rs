@@ -1,0 +1,441 @@
+//! Answers as text for a terminal.
+
+use std::fmt::Write as _;
+
+use probity_model::finding::FindingState;
+use probity_model::inventory::{Operation, RiskTier};
+use probity_model::outcome::Outcome;
+use probity_model::{Check, Finding, Framework};
+use probity_server::app::{
+    ComplianceStatus, Explanation, FrameworkCounts, InventoryCounts, LedgerStatus, Reply,
+};
+use probity_server::catalog::ExampleReport;
+use probity_server::doctor::{Diagnosis, Grade};
+use probity_server::sources::Loaded;
+use probity_server::verify::Verified;
+
+use crate::exit::Failure;
+
+/// Subjects listed under one heading.
+const MAX_LISTED: usize = 12;
+
+pub fn reply(reply: &Reply) -> String {
+    match reply {
+        Reply::Status(status) => {
+            let mut out = inventory_line(&status.inventory);
+            out.push('\n');
+            out.push_str(&frameworks(&status.frameworks));
+            out + &ledger_line(&status.ledger)
+        }
+        Reply::Operations(operations) => self::operations(operations),
+        Reply::Operation(operation) => self::operation(operation),
+        Reply::Reviewed { at, operations } => format!("review of {operations} operations recorded at {at}"),
+        Reply::Findings(findings) => self::findings(findings, usize::MAX),
+        Reply::Finding(finding) => self::finding(finding),
+        Reply::Compliance(status) => compliance(status),
+        Reply::Report(document) => format!("{} {}", document.framework_title, document.scope),
+        Reply::Explanation(explanation) => self::explanation(explanation),
+        Reply::Checkpoint { text, key, .. } => format!("{text}\n{key}"),
+        Reply::Imported(imported) => imported.to_string(),
+        Reply::Reloaded { changed: true, revision } => format!("revision {revision} is in force"),
+        Reply::Reloaded { changed: false, revision } => format!("nothing changed; revision {revision} stays"),
+        Reply::Done => "done".to_owned(),
+    }
+}
+
+pub fn inventory_line(counts: &InventoryCounts) -> String {
+    format!(
+        "inventory   {} operations: {} documented, {} shadow, {} zombie, {} orphan, {} deprecated in use, {} unowned",
+        counts.operations,
+        counts.documented,
+        counts.shadow,
+        counts.zombie,
+        counts.orphan,
+        counts.deprecated_in_use,
+        counts.unowned
+    )
+}
+
+pub fn ledger_line(status: &LedgerStatus) -> String {
+    let word = if status.verified { "verifies" } else { "DOES NOT VERIFY" };
+    format!(
+        "ledger      {word}: {} evidence leaves, {} verdict leaves ({})\n",
+        status.evidence.size, status.verdicts.size, status.note
+    )
+}
+
+pub fn frameworks(list: &[FrameworkCounts]) -> String {
+    let mut out = String::new();
+    let several = list.iter().any(|counts| Some(&counts.scope) != list.first().map(|first| &first.scope));
+    for counts in list {
+        let name = match several {
+            true => format!("{} [{}]", counts.id, counts.scope),
+            false => counts.id.to_string(),
+        };
+        let _ = writeln!(
+            out,
+            "{name:<24} {:>3} met  {:>3} not met  {:>3} partial  {:>3} not applicable  {:>3} no evidence",
+            counts.met, counts.not_met, counts.partial, counts.not_applicable, counts.no_evidence
+        );
+    }
+    out
+}
+
+fn operations(list: &[Operation]) -> String {
+    let mut out = String::new();
+    for operation in list {
+        let states: Vec<&str> = operation.states.keys().map(|state| state.as_str()).collect();
+        let calls = operation.observed.as_ref().map_or(0, |observed| observed.calls);
+        let owner = operation.owner.as_ref().map_or("-", |owner| owner.value.as_str());
+        let _ = writeln!(
+            out,
+            "{:<8} {calls:>7} calls  {:<52} {}  owner {owner}",
+            tier(operation.risk.tier),
+            operation.id,
+            states.join(",")
+        );
+    }
+    if list.is_empty() {
+        out.push_str("no operation\n");
+    }
+    out
+}
+
+fn tier(tier: RiskTier) -> &'static str {
+    match tier {
+        RiskTier::Low => "low",
+        RiskTier::Moderate => "moderate",
+        RiskTier::High => "high",
+    }
+}
+
+fn operation(operation: &Operation) -> String {
+    let mut out = format!("{}\n", operation.id);
+    for (state, seen) in &operation.states {
+        let _ = writeln!(out, "  {:<16} since {}", state.as_str(), seen.first);
+    }
+    let attributed = [
+        ("owner", &operation.owner),
+        ("version", &operation.version),
+        ("audience", &operation.audience),
+        ("criticality", &operation.criticality),
+    ];
+    for (name, value) in attributed {
+        match value {
+            Some(value) => {
+                let _ = writeln!(out, "  {name:<16} {} ({})", value.value, value.source);
+            }
+            None => {
+                let _ = writeln!(out, "  {name:<16} not known");
+            }
+        }
+    }
+    let _ = writeln!(out, "  {:<16} {}: {}", "risk", tier(operation.risk.tier), operation.risk.formula);
+    if let Some(documented) = &operation.documented {
+        let _ = writeln!(out, "  {:<16} {} (version {})", "documented", documented.span, documented.version);
+    }
+    if let Some(seen) = &operation.observed {
+        let _ = writeln!(
+            out,
+            "  {:<16} {} from {} to {}, {} callers{}",
+            "calls",
+            seen.calls,
+            seen.seen.first,
+            seen.seen.last,
+            seen.callers,
+            if seen.callers_capped { " or more" } else { "" }
+        );
+        let statuses: Vec<String> =
+            seen.statuses.iter().map(|(status, calls)| format!("{status} x{calls}")).collect();
+        let _ = writeln!(out, "  {:<16} {}", "statuses", statuses.join(", "));
+        let a = &seen.authentication;
+        let _ = writeln!(
+            out,
+            "  {:<16} none {} answered {} refused, presented {} answered {} refused",
+            "authentication", a.none_answered, a.none_refused, a.presented_answered, a.presented_refused
+        );
+        for class in &seen.classes {
+            let masked = if class.masked { ", masked" } else { "" };
+            let _ = writeln!(
+                out,
+                "  {:<16} {} at {} {} in {} calls{masked}",
+                "data",
+                class.class,
+                class.place.as_str(),
+                class.field,
+                class.calls
+            );
+        }
+        for pattern in &seen.patterns {
+            let _ = writeln!(
+                out,
+                "  {:<16} {}xx {} {:016x} x{} {}",
+                "answers",
+                pattern.status_class,
+                pattern.content_type,
+                pattern.shape,
+                pattern.calls,
+                pattern.fields.join(" ")
+            );
+        }
+    }
+    out
+}
+
+pub fn findings(list: &[Finding], most: usize) -> String {
+    let mut out = String::new();
+    for finding in list.iter().take(most) {
+        let _ = writeln!(
+            out,
+            "{:<8} {} {:<20} {}",
+            finding.severity.as_str(),
+            finding.id,
+            finding.check,
+            finding.subject.id
+        );
+        let _ = writeln!(out, "         {}", finding.message);
+    }
+    if list.len() > most {
+        let _ = writeln!(out, "         and {} more: probity finding list", list.len() - most);
+    }
+    if list.is_empty() {
+        out.push_str("no finding\n");
+    }
+    out
+}
+
+fn finding(finding: &Finding) -> String {
+    let mut out = format!("{} {} {}\n", finding.id, finding.severity.as_str(), finding.title);
+    let _ = writeln!(out, "  check       {} ({})", finding.check, finding.rule);
+    let _ = writeln!(out, "  subject     {}", finding.subject);
+    if !finding.place.is_empty() {
+        let _ = writeln!(out, "  place       {}", finding.place);
+    }
+    if let Some(source) = &finding.source {
+        let _ = writeln!(out, "  source      {} {}", source.kind.as_str(), source.locator);
+    }
+    let _ = writeln!(out, "  reason      {}", finding.message);
+    let _ = writeln!(out, "  to fix      {}", finding.remediation.trim());
+    let _ = writeln!(out, "  seen        {} to {}", finding.first_seen, finding.last_seen);
+    let state = match &finding.state {
+        FindingState::Open => "open".to_owned(),
+        FindingState::Mitigated { by } => format!("mitigated by {by}"),
+        FindingState::Fixed { at } => format!("fixed at {at}"),
+        FindingState::Muted { reason, until, by } => format!("muted by {by} until {until}: {reason}"),
+    };
+    let _ = writeln!(out, "  state       {state}");
+    let _ = writeln!(out, "  evidence    {}", finding.evidence);
+    out
+}
+
+fn compliance(status: &ComplianceStatus) -> String {
+    let mut out = format!("slot {} to {}, provisional\n", status.slot.from, status.slot.to);
+    for control in &status.controls {
+        let verdict = &control.verdict;
+        let _ = writeln!(
+            out,
+            "{:<14} {}/{} {} [{}]",
+            verdict.status.as_str(),
+            verdict.framework,
+            verdict.control,
+            control.title,
+            verdict.scope
+        );
+        for missing in &verdict.missing {
+            let because = serde_json::to_value(missing.because).unwrap_or_default();
+            let because = because.as_str().unwrap_or_default().replace('-', " ");
+            let _ = writeln!(out, "               {}: {because}", missing.check);
+        }
+    }
+    out
+}
+
+fn outcome_line(outcome: &Outcome) -> String {
+    let mut out = format!("  {:<14} {}\n", outcome.status.as_str(), outcome.subject);
+    for reason in &outcome.reasons {
+        let source = reason.source.as_ref().map(|s| format!(" [{} {}]", s.kind.as_str(), s.locator));
+        let _ = writeln!(out, "                 {}{}", reason.message, source.unwrap_or_default());
+    }
+    for drift in &outcome.drift {
+        let sources: Vec<String> = drift
+            .sources
+            .iter()
+            .map(|source| format!("{} {}", source.kind.as_str(), source.locator))
+            .collect();
+        let _ =
+            writeln!(out, "                 sources disagree on {}: {}", drift.fact, sources.join(" and "));
+    }
+    out
+}
+
+fn controls_line(controls: &[(String, String)]) -> String {
+    let names: Vec<String> = controls.iter().map(|(framework, id)| format!("{framework}/{id}")).collect();
+    match names.is_empty() {
+        true => "  controls    none\n".to_owned(),
+        false => format!("  controls    {}\n", names.join(", ")),
+    }
+}
+
+fn explanation(explanation: &Explanation) -> String {
+    match explanation {
+        Explanation::Finding { finding, outcome, controls, .. } => {
+            let mut out = self::finding(finding) + &controls_line(controls);
+            if let Some(explained) = outcome {
+                if let Some(index) = explained.ledger_index {
+                    let _ = writeln!(out, "  ledger      leaf {index} of the evidence log");
+                }
+                out.push_str("outcome\n");
+                out.push_str(&outcome_line(&explained.outcome));
+                if let Some(evidence) = &explained.evidence {
+                    out.push_str("judged input\n");
+                    out.push_str(&serde_json::to_string_pretty(evidence).unwrap_or_default());
+                    out.push('\n');
+                }
+            }
+            out
+        }
+        Explanation::Call { exchange, operation, findings } => {
+            let mut out = format!("{operation} answered {}\n", exchange.status);
+            out.push_str(&serde_json::to_string_pretty(exchange).unwrap_or_default());
+            out.push('\n');
+            if !findings.is_empty() {
+                out.push_str("open findings of the operation\n");
+                out.push_str(&self::findings(findings, MAX_LISTED));
+            }
+            out
+        }
+        Explanation::Check { check, controls, outcomes, total } => {
+            let mut out = self::check(check) + &controls_line(controls);
+            let _ = writeln!(out, "outcomes ({total})");
+            outcomes.iter().for_each(|outcome| out.push_str(&outcome_line(outcome)));
+            out
+        }
+        Explanation::Control { framework, control, verdicts, outcomes } => {
+            let mut out = format!("{framework}/{} {}\n", control.id, control.title);
+            let checks: Vec<&str> = control.checks.iter().map(|check| check.as_str()).collect();
+            let _ = writeln!(out, "  checks      {}", checks.join(", "));
+            for verdict in verdicts {
+                let _ = writeln!(out, "  {:<11} in scope {}", verdict.status.as_str(), verdict.scope);
+                for tally in &verdict.checks {
+                    let _ = writeln!(
+                        out,
+                        "    {:<22} {} pass, {} fail, {} not applicable, {} no evidence",
+                        tally.check.as_str(),
+                        tally.pass,
+                        tally.fail,
+                        tally.not_applicable,
+                        tally.no_evidence
+                    );
+                }
+                for missing in &verdict.missing {
+                    let because = serde_json::to_value(missing.because).unwrap_or_default();
+                    let because = because.as_str().unwrap_or_default().replace('-', " ");
+                    let _ = writeln!(out, "    missing {}: {because}", missing.check);
+                }
+            }
+            out.push_str("deciding outcomes\n");
+            outcomes.iter().for_each(|explained| out.push_str(&outcome_line(&explained.outcome)));
+            out
+        }
+    }
+}
+
+fn check(check: &Check) -> String {
+    let mut out = format!("{} {} ({})\n", check.id, check.title, check.severity.as_str());
+    let _ = writeln!(out, "  {}", check.description.trim());
+    for line in &check.passes_on {
+        let _ = writeln!(out, "  passes on   {line}");
+    }
+    for rule in &check.rules {
+        let _ = writeln!(out, "  rule        {}: {}", rule.id, rule.meaning);
+    }
+    for (name, value) in &check.params {
+        let _ = writeln!(out, "  parameter   {name} = {value} (ours)");
+    }
+    out
+}
+
+pub fn verified(verified: &Verified) -> String {
+    let mut out = verified.ledger.to_string();
+    if !out.ends_with('\n') {
+        out.push('\n');
+    }
+    let segments = &verified.segments;
+    let _ = writeln!(
+        out,
+        "segments: {} compared with their leaves, {} deleted by retention",
+        segments.checked, segments.deleted_by_retention
+    );
+    for problem in &segments.problems {
+        let _ = writeln!(out, "  {problem}");
+    }
+    out
+}
+
+pub fn examples(report: &ExampleReport) -> String {
+    report.to_string()
+}
+
+pub fn catalog(checks: &[Check], frameworks: &[Framework]) -> String {
+    let mut out = String::new();
+    for check in checks {
+        let _ = writeln!(out, "{:<22} {:<9} {}", check.id.as_str(), check.severity.as_str(), check.title);
+    }
+    for framework in frameworks {
+        let _ = writeln!(
+            out,
+            "{:<22} {} controls, {} {}",
+            framework.id.as_str(),
+            framework.controls.len(),
+            framework.title,
+            framework.version
+        );
+    }
+    out
+}
+
+/// Every value in force, with the place that gave it or `default`.
+pub fn origins(loaded: &Loaded) -> Result<String, Failure> {
+    let value = serde_json::to_value(&loaded.config)?;
+    let given: std::collections::BTreeMap<String, String> =
+        loaded.origins().into_iter().map(|(pointer, span)| (pointer, span.to_string())).collect();
+    let mut out = String::new();
+    write_origins(&mut out, &value, "", &given);
+    Ok(out)
+}
+
+fn write_origins(
+    out: &mut String,
+    value: &serde_json::Value,
+    pointer: &str,
+    given: &std::collections::BTreeMap<String, String>,
+) {
+    match value {
+        serde_json::Value::Object(members) => {
+            for (key, value) in members {
+                write_origins(out, value, &format!("{pointer}/{key}"), given);
+            }
+        }
+        serde_json::Value::Array(items) if !items.is_empty() => {
+            for (index, value) in items.iter().enumerate() {
+                write_origins(out, value, &format!("{pointer}/{index}"), given);
+            }
+        }
+        leaf => {
+            let origin = given.get(pointer).map_or("default", String::as_str);
+            let _ = writeln!(out, "{pointer} = {leaf}  ({origin})");
+        }
+    }
+}
+
+pub fn diagnoses(list: &[Diagnosis]) -> String {
+    list.iter().fold(String::new(), |mut out, diagnosis| {
+        let word = match diagnosis.grade {
+            Grade::Fine => "ok",
+            Grade::Warning => "warning",
+            Grade::Fault => "FAULT",
+        };
+        let _ = writeln!(out, "{word:<8} {:<14} {}", diagnosis.about, diagnosis.message);
+        out
+    })
+}

@@ -1,0 +1,151 @@
+//! What can be asked of a running or an opened Probity, and the answers. The same values cross the control socket.
+
+use std::path::PathBuf;
+
+use probity_ledger::LogId;
+use probity_model::inventory::{Operation, OperationSettings, OperationState};
+use probity_model::{CheckId, Finding, FrameworkId, Outcome, Severity, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::App;
+use super::compliance::ComplianceStatus;
+use super::explain::Explanation;
+use super::status::Status;
+use crate::import::{Format, Imported};
+use crate::sources::Loaded;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "command")]
+pub enum Command {
+    Status,
+    InventoryList {
+        state: Option<OperationState>,
+        service: Option<String>,
+    },
+    InventoryShow {
+        operation: String,
+    },
+    InventorySet {
+        operation: String,
+        settings: OperationSettings,
+    },
+    InventoryReview {
+        note: String,
+    },
+    FindingList {
+        state: Option<String>,
+        at_least: Option<Severity>,
+        check: Option<CheckId>,
+    },
+    FindingShow {
+        finding: String,
+    },
+    FindingMute {
+        finding: String,
+        reason: String,
+        until: Timestamp,
+    },
+    ComplianceStatus {
+        framework: Option<FrameworkId>,
+        scope: Option<String>,
+    },
+    Report {
+        framework: FrameworkId,
+        scope: Option<String>,
+    },
+    Explain {
+        what: String,
+    },
+    LedgerCheckpoint {
+        log: LogId,
+    },
+    Import {
+        file: PathBuf,
+        format: Option<Format>,
+        service: Option<String>,
+    },
+    /// Reads the configuration again and takes it into force.
+    Reload {
+        file: PathBuf,
+    },
+    /// Judges now instead of at the next tick.
+    Judge,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "reply", content = "value")]
+pub enum Reply {
+    Status(Box<Status>),
+    Operations(Vec<Operation>),
+    Operation(Box<Operation>),
+    Reviewed { at: Timestamp, operations: usize },
+    Findings(Vec<Finding>),
+    Finding(Box<Finding>),
+    Compliance(ComplianceStatus),
+    Report(Box<probity_report::ReportDocument>),
+    Explanation(Box<Explanation>),
+    Checkpoint { log: LogId, text: String, key: String },
+    Imported(Imported),
+    Reloaded { changed: bool, revision: u64 },
+    Done,
+}
+
+/// Parts of an explanation that name records.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExplainedOutcome {
+    pub outcome: Outcome,
+    /// The judged input, as it was hashed.
+    pub evidence: Option<serde_json::Value>,
+    pub ledger_index: Option<u64>,
+}
+
+impl App {
+    /// Answers one command.
+    pub fn execute(&mut self, command: Command) -> anyhow::Result<Reply> {
+        Ok(match command {
+            Command::Status => Reply::Status(Box::new(self.status())),
+            Command::InventoryList { state, service } => {
+                Reply::Operations(self.inventory_list(state, service.as_deref()))
+            }
+            Command::InventoryShow { operation } => {
+                Reply::Operation(Box::new(self.operation_named(&operation)?))
+            }
+            Command::InventorySet { operation, settings } => {
+                Reply::Operation(Box::new(self.inventory_set(&operation, &settings)?))
+            }
+            Command::InventoryReview { note } => {
+                let at = self.inventory_review(&note)?;
+                Reply::Reviewed { at, operations: self.reconciled.operations.len() }
+            }
+            Command::FindingList { state, at_least, check } => {
+                Reply::Findings(self.finding_list(state.as_deref(), at_least, check.as_ref()))
+            }
+            Command::FindingShow { finding } => Reply::Finding(Box::new(self.finding_named(&finding)?)),
+            Command::FindingMute { finding, reason, until } => {
+                Reply::Finding(Box::new(self.finding_mute(&finding, &reason, until)?))
+            }
+            Command::ComplianceStatus { framework, scope } => {
+                Reply::Compliance(self.compliance_status(framework.as_ref(), scope.as_deref())?)
+            }
+            Command::Report { framework, scope } => {
+                Reply::Report(Box::new(self.report_document(&framework, scope.as_deref())?))
+            }
+            Command::Explain { what } => Reply::Explanation(Box::new(self.explain(&what)?)),
+            Command::LedgerCheckpoint { log } => self.ledger_checkpoint(log)?,
+            Command::Import { file, format, service } => {
+                Reply::Imported(self.import(&file, format, service.as_deref())?)
+            }
+            Command::Reload { file } => {
+                let loaded =
+                    Loaded::read(&file).map_err(|faults| anyhow::anyhow!("{}", super::lines(&faults)))?;
+                let (changed, revision) = self.reload(loaded)?;
+                Reply::Reloaded { changed, revision }
+            }
+            Command::Judge => {
+                self.fold_from_events()?;
+                self.judge(crate::clock::now())?;
+                Reply::Done
+            }
+        })
+    }
+}

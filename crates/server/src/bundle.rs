@@ -1,0 +1,155 @@
+//! Compiles configuration and specifications into the bundle that gateways enforce.
+
+use std::path::Path;
+
+use probity_graph::Sources;
+use probity_model::bundle::{
+    BUNDLE_VERSION, BundleOperation, BundleService, ConnectionLimits, CustomClass, Forwarding, Inspection,
+    Listener, ListenerTls, RecordPolicy, Timeouts, Upstream, UpstreamTls,
+};
+use probity_model::{Bundle, DataClass, Digest, OperationId, Timestamp};
+
+use crate::config::{ListenConfig, RecordMode, ServiceConfig, UpstreamConfig};
+use crate::sources::Loaded;
+
+/// The bundle of one configuration.
+pub fn compile(
+    loaded: &Loaded,
+    sources: &Sources,
+    revision: u64,
+    at: Timestamp,
+    catalogue: Digest,
+) -> Result<Bundle, String> {
+    let config = &loaded.config;
+    let gateway = &config.gateway;
+    let listeners = gateway.listen.iter().enumerate().map(|(index, listen)| listener(loaded, index, listen));
+    let services =
+        config.services.iter().map(|config| service(loaded, config, sources)).collect::<Result<_, _>>()?;
+    Ok(Bundle {
+        version: BUNDLE_VERSION,
+        revision,
+        created_at: at,
+        catalogue,
+        listeners: listeners.collect(),
+        services,
+        classes: config
+            .classes
+            .iter()
+            .map(|class| CustomClass {
+                class: DataClass::parse(&class.id),
+                label: class.label.clone(),
+                pattern: class.pattern.clone(),
+                words: class.words.clone(),
+            })
+            .collect(),
+        inspection: Inspection { body_bytes: bounded(gateway.inspect.0) },
+        timeouts: Timeouts {
+            head_ms: gateway.timeouts.head.as_millis(),
+            idle_ms: gateway.timeouts.idle.as_millis(),
+            connect_ms: gateway.timeouts.connect.as_millis(),
+            upstream_ms: gateway.timeouts.upstream.as_millis(),
+            drain_ms: gateway.timeouts.drain.as_millis(),
+        },
+        limits: ConnectionLimits {
+            connections: gateway.limits.connections,
+            head_bytes: bounded(gateway.limits.head.0),
+            headers: gateway.limits.headers,
+            streams: gateway.limits.streams,
+            idle_upstream: gateway.limits.idle_upstream,
+        },
+        forwarding: Forwarding { trusted_proxies: gateway.trusted_proxies.clone() },
+        record: RecordPolicy { on_full: config.events.on_full },
+    })
+}
+
+fn bounded(bytes: u64) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+fn listener(loaded: &Loaded, index: usize, listen: &ListenConfig) -> Listener {
+    Listener {
+        name: listen.name.clone().unwrap_or_else(|| format!("listener-{}", index + 1)),
+        address: listen.address.clone(),
+        tls: listen.tls.as_ref().map(|tls| ListenerTls {
+            certificate_file: loaded.path(&tls.certificate).display().to_string(),
+            key_file: loaded.path(&tls.key).display().to_string(),
+            minimum: tls.minimum,
+        }),
+        clear_text_allowed: listen.clear_text,
+    }
+}
+
+fn service(loaded: &Loaded, config: &ServiceConfig, sources: &Sources) -> Result<BundleService, String> {
+    let upstreams =
+        config.upstreams.iter().map(|each| upstream(each, &loaded.base)).collect::<Result<_, _>>()?;
+    Ok(BundleService {
+        id: config.name.clone(),
+        hosts: config.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+        path_prefix: config.path.clone(),
+        strip_prefix: config.strip_path,
+        upstreams,
+        operations: operations(config, sources),
+        credential_names: config.credential_names.clone(),
+        durable: config.record == RecordMode::Durable,
+    })
+}
+
+/// Documented operations, newest document first, each (method, shape of template) once.
+fn operations(config: &ServiceConfig, sources: &Sources) -> Vec<BundleOperation> {
+    let mut out: Vec<BundleOperation> = Vec::new();
+    let Some(source) = sources.services.get(&config.name) else { return out };
+    let mut known = std::collections::HashSet::new();
+    for operation in source.specifications.iter().flat_map(|specification| &specification.operations) {
+        if !known.insert((operation.method.clone(), operation.template.shape())) {
+            continue;
+        }
+        let name = format!("{} {}", operation.method, operation.template);
+        out.push(BundleOperation {
+            id: OperationId::of(&config.name, &operation.method, operation.template.as_str()),
+            method: operation.method.clone(),
+            template: operation.template.clone(),
+            documented: true,
+            durable: config.durable.contains(&name),
+        });
+    }
+    out
+}
+
+/// `http://host:port` or `https://host:port` as an upstream.
+pub fn upstream(config: &UpstreamConfig, base: &Path) -> Result<Upstream, String> {
+    let url = config.url.as_str();
+    let (tls, rest) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
+        (Some(rest), _) => (false, rest),
+        (_, Some(rest)) => (true, rest),
+        _ => return Err(format!("upstream `{url}` has no known scheme")),
+    };
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    if authority.contains(['/', '?', '#', '@']) || authority.is_empty() {
+        return Err(format!("upstream `{url}` is more than a scheme, host and port"));
+    }
+    let (host, port) = split_port(authority, if tls { 443 } else { 80 })
+        .ok_or_else(|| format!("upstream `{url}` has no usable port"))?;
+    let tls = tls.then(|| UpstreamTls {
+        server_name: config.server_name.clone().unwrap_or_else(|| host.to_owned()),
+        ca_file: config.ca.as_ref().map(|ca| {
+            let path = if ca.is_absolute() { ca.clone() } else { base.join(ca) };
+            path.display().to_string()
+        }),
+    });
+    Ok(Upstream { host: host.to_owned(), port, tls, protocol: config.protocol })
+}
+
+fn split_port(authority: &str, default: u16) -> Option<(&str, u16)> {
+    if let Some(rest) = authority.strip_prefix('[') {
+        let (host, after) = rest.split_once(']')?;
+        return match after.strip_prefix(':') {
+            Some(port) => Some((host, port.parse().ok()?)),
+            None if after.is_empty() => Some((host, default)),
+            None => None,
+        };
+    }
+    match authority.split_once(':') {
+        Some((host, port)) => Some((host, port.parse().ok()?)),
+        None => Some((authority, default)),
+    }
+}
