@@ -2,22 +2,20 @@
 
 use probity_model::fact::FactType;
 use probity_model::outcome::Drift;
-use probity_model::{FactEntry, RuleInput, Source, SourceKind};
+use probity_model::{FactEntry, Source, SourceKind};
 use serde_json::Value;
 
-use super::load::Prepared;
+use super::input::View;
 
 /// The needed facts on which sources disagree, by key; each names every source that states the fact.
 ///
 /// Two observers of traffic that saw different members of a list do not disagree: they saw different calls.
-pub(super) fn drift(prepared: &Prepared, input: &RuleInput) -> Vec<Drift> {
-    prepared
-        .needs
+pub(super) fn drift(view: &View<'_>) -> Vec<Drift> {
+    view.facts
         .iter()
-        .filter_map(|need| {
-            let entries = input.facts.get(&need.key)?;
-            let first = entries.first()?;
-            let differs = entries.iter().skip(1).any(|entry| disagree(need.value_type, first, entry));
+        .filter_map(|(need, entries)| {
+            let (first, others) = entries.split_first()?;
+            let differs = others.iter().any(|entry| disagree(need.value_type, first, entry));
             differs.then(|| Drift { fact: need.key.clone(), sources: sources(entries) })
         })
         .collect()

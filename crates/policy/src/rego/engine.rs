@@ -1,5 +1,6 @@
 //! The engine: compiled checks, and the judging of one subject by one check.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
@@ -10,8 +11,8 @@ use probity_model::evidence::EvidenceError;
 use probity_model::fact::FactDefinition;
 use probity_model::outcome::Drift;
 use probity_model::{
-    Check, CheckId, Diagnostic, Evidence, Reason, RuleInput, Severity, Span, Status, SubjectFacts,
-    SubjectKind, Timestamp,
+    Check, CheckId, Diagnostic, Evidence, Reason, Severity, Span, Status, SubjectFacts, SubjectKind,
+    Timestamp,
 };
 use regorus::utils::limits::ExecutionTimerConfig;
 use serde_json::Value;
@@ -19,7 +20,7 @@ use thiserror::Error;
 
 use super::drift::drift;
 use super::entry::{ENTRY_POINT, observation, read_answer};
-use super::input::{Malformed, malformed, rego_value, rule_input};
+use super::input::{Malformed, View};
 use super::load::{CheckSource, Prepared, prepare};
 use super::memo::{Memo, Said};
 
@@ -136,14 +137,15 @@ impl Engine {
         if !prepared.check.subjects.contains(&kind) {
             return Err(JudgeError::SubjectKind { check: check.clone(), kind });
         }
-        let input = rule_input(prepared, facts, at, parameters(&prepared.check, params)?);
-        let evidence = Evidence::of(&input)?;
-        let said = if input.facts.is_empty() {
-            Arc::new(silence(prepared, &input))
+        let params = parameters(&prepared.check, params)?;
+        let view = View::of(prepared, facts, at, &params);
+        let evidence = view.evidence()?;
+        let said = if view.facts.is_empty() {
+            Arc::new(silence(prepared, &view))
         } else {
             let key = self.memo.key(check.as_str(), evidence.as_bytes());
             self.memo.recall(key).unwrap_or_else(|| {
-                let said = Arc::new(prepared.run(&input, self.limit));
+                let said = Arc::new(prepared.run(&view, self.limit));
                 if said.problem.is_none() {
                     self.memo.remember(key, Arc::clone(&said));
                 }
@@ -153,7 +155,7 @@ impl Engine {
         Ok(Judgement {
             status: said.status,
             reasons: said.reasons.clone(),
-            drift: drift(prepared, &input),
+            drift: drift(&view),
             evidence,
             problem: said.problem.clone(),
         })
@@ -161,10 +163,13 @@ impl Engine {
 }
 
 /// The defaults of METADATA, overridden.
-fn parameters(
-    check: &Check,
+fn parameters<'a>(
+    check: &'a Check,
     overrides: &BTreeMap<String, Value>,
-) -> Result<BTreeMap<String, Value>, JudgeError> {
+) -> Result<Cow<'a, BTreeMap<String, Value>>, JudgeError> {
+    if overrides.is_empty() || *overrides == check.params {
+        return Ok(Cow::Borrowed(&check.params));
+    }
     let mut params = check.params.clone();
     for (name, value) in overrides {
         let (check, name) = (check.id.clone(), name.clone());
@@ -176,17 +181,17 @@ fn parameters(
             Some(slot) => *slot = value.clone(),
         }
     }
-    Ok(params)
+    Ok(Cow::Owned(params))
 }
 
 impl Prepared {
-    fn run(&self, input: &RuleInput, limit: Duration) -> Said {
-        let malformed = malformed(self, input);
+    fn run(&self, view: &View<'_>, limit: Duration) -> Said {
+        let malformed = view.malformed();
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut interpreter = idle.unwrap_or_else(|| self.compiled.clone());
         interpreter
             .set_execution_timer_config(ExecutionTimerConfig { limit, check_interval: LIMIT_INTERVAL });
-        interpreter.set_input(rego_value(self, input));
+        interpreter.set_input(view.rego_value());
         let said = match interpreter.eval_rule(ENTRY_POINT.to_owned()) {
             Ok(answer) => {
                 self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(interpreter);
@@ -195,7 +200,7 @@ impl Prepared {
             // An interpreter that stopped midway is not used again.
             Err(error) => stopped(&self.check, &error),
         };
-        settle(self, input, said, malformed)
+        settle(self, view, said, malformed)
     }
 }
 
@@ -205,7 +210,7 @@ fn stopped(check: &Check, error: &impl fmt::Display) -> Said {
     Said { status: Status::NoEvidence, reasons: vec![reason], problem: Some(error.to_string()) }
 }
 
-fn settle(prepared: &Prepared, input: &RuleInput, said: Said, malformed: Vec<Malformed>) -> Said {
+fn settle(prepared: &Prepared, view: &View<'_>, said: Said, malformed: Vec<Malformed>) -> Said {
     if said.status == Status::Fail {
         return said;
     }
@@ -223,19 +228,19 @@ fn settle(prepared: &Prepared, input: &RuleInput, said: Said, malformed: Vec<Mal
         reasons.dedup();
         return Said { status: Status::NoEvidence, reasons, problem: said.problem };
     }
-    if said.reasons.is_empty() { silence(prepared, input) } else { said }
+    if said.reasons.is_empty() { silence(prepared, view) } else { said }
 }
 
 /// Nothing failed, nothing passed: say what is missing.
-fn silence(prepared: &Prepared, input: &RuleInput) -> Said {
+fn silence(prepared: &Prepared, view: &View<'_>) -> Said {
     let check = &prepared.check;
-    let stated_of_kind = prepared.needs.iter().filter(|need| need.subjects.contains(&input.subject.kind));
+    let stated_of_kind = prepared.needs.iter().filter(|need| need.subjects.contains(&view.subject.kind));
     let missing: Vec<&str> =
-        stated_of_kind.map(|need| need.key.as_str()).filter(|key| !input.facts.contains_key(*key)).collect();
+        stated_of_kind.filter(|need| !view.has(need)).map(|need| need.key.as_str()).collect();
     let awaited = check.passes_on.join("; or ");
     let message = match missing.as_slice() {
         [] => format!("not yet observed: {awaited}"),
-        missing if input.facts.is_empty() => format!("no source states {}", missing.join(", ")),
+        missing if view.facts.is_empty() => format!("no source states {}", missing.join(", ")),
         missing => format!("not yet observed: {awaited} (no source states {})", missing.join(", ")),
     };
     let reasons = vec![plain(check, Status::NoEvidence, message)];

@@ -19,11 +19,17 @@ pub(super) const MAX_REASONS: usize = 4_096;
 
 pub(super) const ENTRY_POINT: &str = "data.probity.entry.result";
 
-/// A module that gathers the sets which `package` defines.
+/// A module that answers the first set of `package`, in the order of [`SETS`], that is not empty; the sets after it are
+/// not evaluated.
 pub(super) fn entry_module(package: &str, defined: &[&str]) -> String {
-    let members: Vec<String> =
-        defined.iter().map(|set| format!("\t\"{set}\": data.{package}.{set},\n")).collect();
-    format!("package probity.entry\n\nimport rego.v1\n\nresult := {{\n{}}}\n", members.concat())
+    let mut module = String::from("package probity.entry\n\nimport rego.v1\n\nresult := {}");
+    let mut separator = " if false";
+    for set in defined {
+        let path = format!("data.{package}.{set}");
+        module += &format!("{separator}\n\nelse := {{\"{set}\": {path}}} if count({path}) > 0");
+        separator = "";
+    }
+    module + "\n\nelse := {}\n"
 }
 
 /// A check's module answered something other than sets of reasons.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use probity_model::evidence::EvidenceError;
 use probity_model::fact::{FactType, RULE_INPUT_VERSION};
-use probity_model::{FactEntry, RuleInput, SubjectFacts, Timestamp};
+use probity_model::{Evidence, FactEntry, Subject, SubjectFacts, Timestamp};
 use regorus::Value;
 use serde_json::Value as Json;
 
-use super::load::Prepared;
+use super::load::{Need, Prepared};
 
 /// A fact whose value is not of the registered type: rules do not see it, and nothing passes beside it.
 #[derive(Debug)]
@@ -17,36 +18,74 @@ pub(super) struct Malformed {
     pub source: probity_model::Source,
 }
 
-/// The document that is judged: the facts that the check needs, nothing else.
-pub(super) fn rule_input(
-    prepared: &Prepared,
-    facts: &SubjectFacts,
-    at: Timestamp,
-    params: BTreeMap<String, Json>,
-) -> RuleInput {
-    let needed = prepared
-        .needs
-        .iter()
-        .filter_map(|need| facts.facts.get(&need.key).map(|entries| (need.key.clone(), entries.clone())))
-        .filter(|(_, entries)| !entries.is_empty())
-        .collect();
-    RuleInput { version: RULE_INPUT_VERSION, subject: facts.subject.clone(), at, params, facts: needed }
+/// What is judged: the facts that the check needs, nothing else. Borrowed, so that nothing is copied before it is known
+/// whether the rules must run at all.
+pub(super) struct View<'a> {
+    pub subject: &'a Subject,
+    pub at: Timestamp,
+    pub params: &'a BTreeMap<String, Json>,
+    /// In the order of their keys, without empty ones.
+    pub facts: Vec<(&'a Need, &'a [FactEntry])>,
 }
 
-pub(super) fn malformed(prepared: &Prepared, input: &RuleInput) -> Vec<Malformed> {
-    let mut found = Vec::new();
-    for need in &prepared.needs {
-        for entry in input.facts.get(&need.key).into_iter().flatten() {
-            if !fits(need.value_type, &entry.value) {
-                found.push(Malformed {
-                    key: need.key.clone(),
-                    expected: need.value_type,
-                    source: entry.source.clone(),
-                });
-            }
-        }
+impl<'a> View<'a> {
+    pub fn of(
+        prepared: &'a Prepared,
+        facts: &'a SubjectFacts,
+        at: Timestamp,
+        params: &'a BTreeMap<String, Json>,
+    ) -> Self {
+        let needed = prepared.needs.iter().filter_map(|need| {
+            let entries = facts.facts.get(&need.key)?.as_slice();
+            (!entries.is_empty()).then_some((need, entries))
+        });
+        Self { subject: &facts.subject, at, params, facts: needed.collect() }
     }
-    found
+
+    pub fn has(&self, need: &Need) -> bool {
+        self.facts.iter().any(|(known, _)| known.key == need.key)
+    }
+
+    pub fn evidence(&self) -> Result<Evidence, EvidenceError> {
+        let facts: Vec<(&str, &[FactEntry])> =
+            self.facts.iter().map(|(need, entries)| (need.key.as_str(), *entries)).collect();
+        Evidence::of_parts(RULE_INPUT_VERSION, self.subject, self.at, self.params, &facts)
+    }
+
+    pub fn malformed(&self) -> Vec<Malformed> {
+        let entries =
+            self.facts.iter().flat_map(|(need, entries)| entries.iter().map(move |entry| (need, entry)));
+        entries
+            .filter(|(need, entry)| !fits(need.value_type, &entry.value))
+            .map(|(need, entry)| Malformed {
+                key: need.key.clone(),
+                expected: need.value_type,
+                source: entry.source.clone(),
+            })
+            .collect()
+    }
+
+    /// What the interpreter is given: the evidence without the malformed entries.
+    pub fn rego_value(&self) -> Value {
+        let facts = self.facts.iter().map(|(need, entries)| {
+            let entries: Vec<Value> =
+                entries.iter().filter(|entry| fits(need.value_type, &entry.value)).map(entry_value).collect();
+            (Value::from(need.key.as_str()), Value::from(entries))
+        });
+        object([
+            ("version", Value::from(RULE_INPUT_VERSION)),
+            (
+                "subject",
+                object([
+                    ("kind", Value::from(self.subject.kind.as_str())),
+                    ("id", Value::from(self.subject.id.as_str())),
+                ]),
+            ),
+            ("at", Value::from(self.at.to_string())),
+            ("params", Value::from(self.params.iter().map(pair).collect::<BTreeMap<_, _>>())),
+            ("facts", Value::from(facts.collect::<BTreeMap<_, _>>())),
+        ])
+    }
 }
 
 fn fits(value_type: FactType, value: &Json) -> bool {
@@ -60,29 +99,6 @@ fn fits(value_type: FactType, value: &Json) -> bool {
         FactType::ObjectList => value.as_array().is_some_and(|list| list.iter().all(Json::is_object)),
         FactType::Timestamp => value.as_str().is_some_and(|text| Timestamp::parse(text).is_some()),
     }
-}
-
-/// What the interpreter is given: the evidence without the malformed entries.
-pub(super) fn rego_value(prepared: &Prepared, input: &RuleInput) -> Value {
-    let facts = prepared.needs.iter().filter_map(|need| {
-        let entries = input.facts.get(&need.key)?;
-        let entries: Vec<Value> =
-            entries.iter().filter(|entry| fits(need.value_type, &entry.value)).map(entry_value).collect();
-        Some((Value::from(need.key.as_str()), Value::from(entries)))
-    });
-    object([
-        ("version", Value::from(input.version)),
-        (
-            "subject",
-            object([
-                ("kind", Value::from(input.subject.kind.as_str())),
-                ("id", Value::from(input.subject.id.as_str())),
-            ]),
-        ),
-        ("at", Value::from(input.at.to_string())),
-        ("params", Value::from(input.params.iter().map(pair).collect::<BTreeMap<_, _>>())),
-        ("facts", Value::from(facts.collect::<BTreeMap<_, _>>())),
-    ])
 }
 
 fn entry_value(entry: &FactEntry) -> Value {

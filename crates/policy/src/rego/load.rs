@@ -58,7 +58,7 @@ pub(super) fn prepare(source: CheckSource, facts: &[FactDefinition]) -> Result<P
         }
     };
     let Some(compiled) = compiled.filter(|_| diagnostics.is_empty()) else { return Err(diagnostics) };
-    let needs = source
+    let mut needs: Vec<Need> = source
         .check
         .needs
         .iter()
@@ -69,6 +69,7 @@ pub(super) fn prepare(source: CheckSource, facts: &[FactDefinition]) -> Result<P
             subjects: fact.subjects.clone(),
         })
         .collect();
+    needs.sort_by(|one, other| one.key.cmp(&other.key));
     Ok(Prepared { check: source.check, needs, compiled, idle: Mutex::default() })
 }
 
