@@ -156,7 +156,10 @@ pub(super) fn ipv4(token: &[u8]) -> bool {
 
 /// Whether the whole value is an IPv6 address, in brackets or with a zone or not.
 pub(super) fn ipv6(bytes: &[u8], profile: Profile) -> bool {
-    if !profile.has(profile::COLON) || profile.digits == 0 || !(6..=64).contains(&bytes.len()) {
+    let odd =
+        profile::SPACE | profile::AT | profile::EQUALS | profile::DASH | profile::UNDERSCORE | profile::SLASH;
+    let shaped = profile.has(profile::COLON) && profile.digits > 0 && (6..=64).contains(&bytes.len());
+    if !shaped || profile.has(odd | profile::PAREN) {
         return false;
     }
     let inner =

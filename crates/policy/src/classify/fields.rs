@@ -11,12 +11,15 @@ use probity_model::path::{MAX_WORD, SegmentKind, segment_kind};
 
 use super::findings::{OFFSET, fnv, mix};
 use super::key::{self, Context};
+use super::profile;
 
 /// Most distinct fields of one call; what is found in later ones counts for the field around them.
 pub const MAX_FIELDS: usize = 1000;
-const SLOTS: usize = 2048;
+/// Most fields that are remembered from earlier calls.
+const MAX_KEPT: usize = 1000;
 /// Longest search for a free slot: bounds what keys made to collide can cost.
-const MAX_PROBES: usize = 24;
+const MAX_PROBES: usize = 32;
+const MIN_SLOTS: usize = 64;
 const PLACES: [Place; 6] = [
     Place::RequestPath,
     Place::RequestQuery,
@@ -49,69 +52,91 @@ impl NodeId {
 #[derive(Clone, Copy, Debug)]
 struct Node {
     /// FNV state after the whole pointer.
+    pointer: u64,
+    /// Of the parent and the own name, for look-ups.
     hash: u64,
     parent: NodeId,
     start: u32,
-    length: u32,
+    end: u32,
+    /// The call in which it was last seen.
+    seen: u32,
+    place: Place,
     context: Context,
     /// Array items are no fields of their own.
     item: bool,
+    /// The member that came first inside, and the one that came next beside, when last seen: objects of one list have
+    /// the same members in the same order.
+    first: NodeId,
+    next: NodeId,
 }
 
-/// See the module's head.
+/// See the module's head. Nodes outlive a call, so that the next one of the same kind finds its fields already judged;
+/// `live` holds those of this call.
 #[derive(Debug)]
 pub struct Fields {
     nodes: Vec<Node>,
+    live: Vec<NodeId>,
+    /// UTF-8; cut at the bounds of names only.
     text: Vec<u8>,
+    /// Open addressing; 0 is free.
     slots: Vec<u32>,
+    call: u32,
 }
 
 impl Default for Fields {
     fn default() -> Self {
-        let root = Node {
-            hash: OFFSET,
+        let root = |place: Place| Node {
+            pointer: OFFSET,
+            hash: 0,
             parent: NodeId::NONE,
             start: 0,
-            length: 0,
+            end: 0,
+            seen: 0,
+            place,
             context: Context::None,
             item: true,
+            first: NodeId::NONE,
+            next: NodeId::NONE,
         };
-        Self { nodes: vec![root; ROOTS], text: Vec::new(), slots: vec![0; SLOTS] }
+        let nodes = PLACES.iter().flat_map(|place| [root(*place), root(*place)]).collect();
+        Self { nodes, live: Vec::new(), text: Vec::new(), slots: Vec::new(), call: 1 }
     }
 }
 
 impl Fields {
     /// Pointers or names found at `place`, sorted.
     pub fn names(&self, place: Place) -> Vec<Arc<str>> {
-        let mut names: Vec<Arc<str>> = self.at(place).map(|id| self.pointer(id).into()).collect();
+        let mut names: Vec<Arc<str>> = self.at(place).map(|(id, _)| self.pointer(id).into()).collect();
         names.sort();
         names
     }
+    /// Fields of this call, array items counted too.
     pub fn len(&self) -> usize {
-        self.nodes.len() - ROOTS
+        self.live.len()
     }
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.live.is_empty()
     }
 
     pub(super) fn clear(&mut self) {
-        if self.nodes.len() > ROOTS {
+        self.live.clear();
+        self.call = self.call.wrapping_add(1);
+        if self.nodes.len() > ROOTS + MAX_KEPT || self.call == 0 {
             self.nodes.truncate(ROOTS);
             self.text.clear();
-            self.slots.fill(0);
+            self.slots.clear();
+            self.call = 1;
         }
     }
 
     /// One number for the set of pointers at `place`, whatever their order.
     pub(super) fn sum(&self, place: Place) -> u64 {
-        let hashes = self.at(place).filter_map(|id| self.node(id)).map(|node| mix(node.hash));
-        hashes.fold(0, u64::wrapping_add)
+        self.at(place).fold(0, |sum, (_, node)| sum.wrapping_add(mix(node.pointer)))
     }
 
-    fn at(&self, place: Place) -> impl Iterator<Item = NodeId> {
-        let own = self.nodes.iter().enumerate().skip(ROOTS).filter(|(_, node)| !node.item);
-        own.filter_map(|(index, _)| u32::try_from(index).ok().map(NodeId))
-            .filter(move |id| self.place(*id) == place)
+    fn at(&self, place: Place) -> impl Iterator<Item = (NodeId, &Node)> {
+        let live = self.live.iter().filter_map(|id| self.node(*id).map(|node| (*id, node)));
+        live.filter(move |(_, node)| node.place == place && !node.item)
     }
 
     fn node(&self, id: NodeId) -> Option<&Node> {
@@ -132,138 +157,235 @@ impl Fields {
     }
 
     pub(super) fn place(&self, id: NodeId) -> Place {
-        let mut at = id;
-        while !at.is_root() {
-            let Some(node) = self.node(at) else { break };
-            at = node.parent;
-        }
-        PLACES.get(at.0 as usize / 2).copied().unwrap_or(Place::ResponseBody)
+        self.node(id).map_or(Place::ResponseBody, |node| node.place)
     }
 
     pub(super) fn pointer(&self, id: NodeId) -> String {
-        let mut parts = Vec::new();
+        let mut length = 0;
         let mut at = id;
-        while !at.is_root() {
-            let Some(node) = self.node(at) else { break };
-            parts.push(self.segment(node));
+        while let Some(node) = self.node(at).filter(|_| !at.is_root()) {
+            length += (node.end - node.start) as usize + 1;
             at = node.parent;
         }
-        let bare = at.0 % 2 == 1;
-        let mut out = String::new();
-        for (index, part) in parts.iter().rev().enumerate() {
-            if index > 0 || !bare {
-                out.push('/');
-            }
-            out.push_str(&String::from_utf8_lossy(part));
-        }
-        out
+        let mut out = Vec::with_capacity(length);
+        self.write(id, &mut out);
+        String::from_utf8(out).unwrap_or_default()
     }
 
+    /// As deep as pointers are: a bounded recursion.
+    fn write(&self, id: NodeId, out: &mut Vec<u8>) {
+        let Some(node) = self.node(id).filter(|_| !id.is_root()) else { return };
+        self.write(node.parent, out);
+        // Names of headers and parameters (odd roots) do not begin with `/`.
+        if !node.parent.is_root() || node.parent.0 % 2 == 0 {
+            out.push(b'/');
+        }
+        out.extend_from_slice(self.segment(node));
+    }
+
+    #[inline]
     fn segment(&self, node: &Node) -> &[u8] {
-        let start = node.start as usize;
-        self.text.get(start..start + node.length as usize).unwrap_or_default()
+        self.text.get(node.start as usize..node.end as usize).unwrap_or_default()
     }
 
     /// The node of the items of an array: same context as the array.
     pub(super) fn items(&mut self, parent: NodeId) -> NodeId {
-        let context = self.context(parent);
-        self.find_or_insert(parent, b"*", true, |_| context)
-    }
-
-    /// The node of a key inside `parent`; whether the key itself looked like a value.
-    pub(super) fn member(&mut self, parent: NodeId, key: &[u8]) -> (NodeId, bool) {
-        match key_kind(key) {
-            None => (self.named(parent, key), false),
-            Some(kind) => (self.named(parent, kind.as_bytes()), true),
+        let hash = quick_hash(parent, b"*").wrapping_add(1);
+        match self.find(parent, b"*", hash, true) {
+            Some(known) => self.see(known, parent),
+            None => self.insert(parent, "*", hash, self.context(parent), true),
         }
     }
 
-    fn named(&mut self, parent: NodeId, name: &[u8]) -> NodeId {
-        self.find_or_insert(parent, name, false, |around| key::context(name, around))
+    /// The member that most likely comes first inside `parent`.
+    pub(super) fn first(&self, parent: NodeId) -> NodeId {
+        self.node(parent).map_or(NodeId::NONE, |node| node.first)
     }
 
-    fn find_or_insert(
-        &mut self,
-        parent: NodeId,
-        name: &[u8],
-        item: bool,
-        context: impl FnOnce(Context) -> Context,
-    ) -> NodeId {
-        let Some(&Node { hash, context: around, .. }) = self.node(parent) else { return parent };
-        let hash = fnv(fnv(hash, b"/"), name);
-        let mut slot = (hash ^ u64::from(parent.0).wrapping_mul(0x9e37_79b9_7f4a_7c15)) >> 20;
-        for _ in 0..MAX_PROBES {
-            let Some(place) = self.slots.get(slot as usize % SLOTS).copied() else { break };
-            if place == 0 {
-                return self.insert(
-                    slot as usize % SLOTS,
-                    Node {
-                        hash,
-                        parent,
-                        start: u32::try_from(self.text.len()).unwrap_or(u32::MAX),
-                        length: u32::try_from(name.len()).unwrap_or(u32::MAX),
-                        context: context(around),
-                        item,
-                    },
-                    name,
-                );
+    /// The member that most likely comes after `id`.
+    pub(super) fn next(&self, id: NodeId) -> NodeId {
+        self.node(id).map_or(NodeId::NONE, |node| node.next)
+    }
+
+    /// The node of a key inside `parent` and the likely next one, if the key is the one that was expected.
+    #[inline]
+    pub(super) fn expected(&mut self, parent: NodeId, hint: NodeId, key: &[u8]) -> Option<(NodeId, NodeId)> {
+        let node = self.nodes.get(hint.0 as usize)?;
+        let text = self.text.get(node.start as usize..node.end as usize)?;
+        if node.parent != parent || text != key {
+            return None;
+        }
+        let next = node.next;
+        let id = if node.seen == self.call { hint } else { self.see(hint, parent) };
+        Some((id, next))
+    }
+
+    /// The node of a key inside `parent`, and whether the key itself looked like a value. `before` is the member before
+    /// it, or `parent`.
+    pub(super) fn member(&mut self, parent: NodeId, before: NodeId, key: &[u8]) -> (NodeId, bool) {
+        let (id, valued) = self.search(parent, key);
+        // A key that looks like a value has a name of another text: no hint leads to it.
+        if !valued && let Some(node) = self.nodes.get_mut(before.0 as usize) {
+            match before == parent {
+                true => node.first = id,
+                false => node.next = id,
             }
-            let known = NodeId(place);
-            if let Some(node) = self.node(known)
+        }
+        (id, valued)
+    }
+
+    fn search(&mut self, parent: NodeId, key: &[u8]) -> (NodeId, bool) {
+        let hash = quick_hash(parent, key);
+        if key.first() != Some(&b'{')
+            && let Some(known) = self.find(parent, key, hash, false)
+        {
+            return (self.see(known, parent), false);
+        }
+        let (name, hash, valued) = match name_or_kind(key) {
+            Ok(name) => (name, hash, false),
+            Err(kind) => (kind, quick_hash(parent, kind.as_bytes()), true),
+        };
+        let known = if valued { self.find(parent, name.as_bytes(), hash, false) } else { None };
+        let node = match known {
+            Some(known) => self.see(known, parent),
+            None => {
+                let context = key::context(name.as_bytes(), self.context(parent));
+                self.insert(parent, name, hash, context, false)
+            }
+        };
+        (node, valued)
+    }
+
+    fn find(&self, parent: NodeId, name: &[u8], hash: u64, item: bool) -> Option<NodeId> {
+        let mask = self.slots.len().wrapping_sub(1);
+        let mut slot = hash as usize;
+        for _ in 0..MAX_PROBES {
+            let id = self.slots.get(slot & mask).copied().filter(|id| *id != 0)?;
+            if let Some(node) = self.nodes.get(id as usize)
                 && node.hash == hash
                 && node.parent == parent
                 && node.item == item
                 && self.segment(node) == name
             {
-                return known;
+                return Some(NodeId(id));
             }
             slot = slot.wrapping_add(1);
         }
-        parent
+        None
     }
 
-    fn insert(&mut self, slot: usize, node: Node, name: &[u8]) -> NodeId {
-        let Ok(id) = u32::try_from(self.nodes.len()) else { return node.parent };
-        if self.len() >= MAX_FIELDS {
-            return node.parent;
+    /// Counts a node to this call, unless that is full.
+    fn see(&mut self, id: NodeId, parent: NodeId) -> NodeId {
+        let Some(node) = self.nodes.get_mut(id.0 as usize) else { return parent };
+        if node.seen != self.call {
+            if self.live.len() >= MAX_FIELDS {
+                return parent;
+            }
+            node.seen = self.call;
+            self.live.push(id);
         }
-        if let Some(place) = self.slots.get_mut(slot) {
-            *place = id;
+        id
+    }
+
+    fn insert(&mut self, parent: NodeId, name: &str, hash: u64, context: Context, item: bool) -> NodeId {
+        let (Some(around), Ok(id)) = (self.node(parent), u32::try_from(self.nodes.len())) else {
+            return parent;
+        };
+        let (Ok(start), Ok(end)) =
+            (u32::try_from(self.text.len()), u32::try_from(self.text.len() + name.len()))
+        else {
+            return parent;
+        };
+        let pointer = fnv(fnv(around.pointer, b"/"), name.as_bytes());
+        let place = around.place;
+        if self.live.len() >= MAX_FIELDS || !self.claim(hash, id) {
+            return parent;
         }
-        self.nodes.push(node);
-        self.text.extend_from_slice(name);
+        self.nodes.push(Node {
+            pointer,
+            hash,
+            parent,
+            start,
+            end,
+            seen: self.call,
+            place,
+            context,
+            item,
+            first: NodeId::NONE,
+            next: NodeId::NONE,
+        });
+        self.live.push(NodeId(id));
+        self.text.extend_from_slice(name.as_bytes());
         NodeId(id)
     }
+
+    /// A slot for a new node; false if its neighbourhood is full.
+    fn claim(&mut self, hash: u64, id: u32) -> bool {
+        if self.nodes.len() * 2 > self.slots.len() {
+            self.slots = vec![0; (self.slots.len() * 2).max(MIN_SLOTS)];
+            for at in ROOTS..self.nodes.len() {
+                if let (Some(node), Ok(known)) = (self.nodes.get(at).copied(), u32::try_from(at)) {
+                    place(&mut self.slots, node.hash, known);
+                }
+            }
+        }
+        place(&mut self.slots, hash, id)
+    }
+}
+
+fn place(slots: &mut [u32], hash: u64, id: u32) -> bool {
+    let mask = slots.len().wrapping_sub(1);
+    for step in 0..MAX_PROBES {
+        if let Some(slot) = slots.get_mut((hash as usize).wrapping_add(step) & mask)
+            && *slot == 0
+        {
+            *slot = id;
+            return true;
+        }
+    }
+    false
+}
+
+/// Eight bytes a step; only for look-ups inside one process.
+fn quick_hash(parent: NodeId, name: &[u8]) -> u64 {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut hash = (u64::from(parent.0) ^ (name.len() as u64) << 32).wrapping_mul(FACTOR);
+    let (chunks, rest) = name.as_chunks::<8>();
+    for chunk in chunks {
+        hash = (hash.rotate_left(23) ^ u64::from_le_bytes(*chunk)).wrapping_mul(FACTOR);
+    }
+    let mut last = 0u64;
+    for byte in rest {
+        last = last << 8 | u64::from(*byte);
+    }
+    hash = (hash.rotate_left(23) ^ last).wrapping_mul(FACTOR);
+    hash ^ (hash >> 32)
 }
 
 /// Most decimal digits of a key that is a name (`address_line_1`, `ipv4`).
 const MAX_NAME_DIGITS: usize = 4;
 
-/// `None` for a name; what takes its place for a key that looks like a value, or that could hold one.
-fn key_kind(key: &[u8]) -> Option<&'static str> {
+/// The key, if it is a name; else what takes the place of a key that looks like a value, or that could hold one.
+fn name_or_kind(key: &[u8]) -> Result<&str, &'static str> {
     let inner = match key {
         [b'@' | b'$' | b'#' | b'_', rest @ ..] => rest,
         whole => whole,
     };
-    let (mut digits, mut odd, mut wide) = (0, 0, 0);
+    let mut seen = 0u8;
+    let mut digits = 0usize;
     for byte in inner {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'-' | b'.' | b':' => {}
-            b'[' | b']' => {}
-            b'0'..=b'9' => digits += 1,
-            0x80.. => wide += 1,
-            _ => odd += 1,
-        }
+        let class = key_class(*byte);
+        seen |= class;
+        digits += usize::from(class & KEY_DIGIT);
     }
-    let length = key.len();
-    if odd == 0 && length <= MAX_WORD && (digits == 0 || is_numbered(inner, digits)) {
-        return match wide == 0 || std::str::from_utf8(key).is_ok_and(|text| text.chars().all(is_name_char)) {
-            true => None,
-            false => Some("{token}"),
+    let Ok(text) = std::str::from_utf8(key) else { return Err("{token}") };
+    if seen & KEY_ODD == 0 && key.len() <= MAX_WORD && (digits == 0 || is_numbered(inner, digits)) {
+        return match seen & KEY_WIDE == 0 || text.chars().all(is_name_char) {
+            true => Ok(text),
+            false => Err("{token}"),
         };
     }
-    let Ok(text) = std::str::from_utf8(key) else { return Some("{token}") };
-    Some(match segment_kind(text) {
+    Err(match segment_kind(text) {
         SegmentKind::Int => "{int}",
         SegmentKind::Decimal => "{decimal}",
         SegmentKind::Uuid => "{uuid}",
@@ -274,6 +396,32 @@ fn key_kind(key: &[u8]) -> Option<&'static str> {
         SegmentKind::Slug => "{slug}",
         SegmentKind::Word | SegmentKind::Token => "{token}",
     })
+}
+
+const KEY_DIGIT: u8 = 1;
+const KEY_ODD: u8 = 2;
+const KEY_WIDE: u8 = 4;
+
+#[inline(always)]
+fn key_class(byte: u8) -> u8 {
+    let class = profile::class(byte);
+    if class
+        & (profile::HEX
+            | profile::LETTER
+            | profile::DASH
+            | profile::DOT
+            | profile::UNDERSCORE
+            | profile::COLON)
+        != 0
+    {
+        return 0;
+    }
+    match byte {
+        b'0'..=b'9' => KEY_DIGIT,
+        b'[' | b']' => 0,
+        0x80.. => KEY_WIDE,
+        _ => KEY_ODD,
+    }
 }
 
 /// Letters first, few digits, and not a date, a hex run or a code such as `AB-1234`.

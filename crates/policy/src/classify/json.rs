@@ -4,12 +4,9 @@
 //! member or array around it; what is neither is skipped. So a body that was cut, several documents in one body, and
 //! documents with comments or trailing commas all yield what is in them.
 
-use std::ops::Range;
-
 use probity_model::Signal;
 
 use super::fields::NodeId;
-use super::profile::{self, Profile, STOP};
 use super::value::{Sink, Value};
 
 /// Deepest nesting that has a pointer of its own; deeper values count for the field at this depth.
@@ -21,6 +18,8 @@ struct Frame {
     container: NodeId,
     /// What the next value belongs to.
     current: NodeId,
+    /// The member that most likely comes next.
+    hint: NodeId,
     object: bool,
 }
 
@@ -34,7 +33,7 @@ struct Frames {
 
 impl Frames {
     fn new(root: NodeId) -> Self {
-        let top = Frame { container: root, current: root, object: false };
+        let top = Frame { container: root, current: root, hint: NodeId::NONE, object: false };
         Self { frames: [top; MAX_DEPTH], depth: 0, beyond: 0, top }
     }
     fn open(&mut self, object: bool, sink: &mut Sink<'_, '_>) {
@@ -45,8 +44,11 @@ impl Frames {
         *place = self.top;
         self.depth += 1;
         let container = self.top.current;
-        let current = if object { container } else { sink.out.fields.items(container) };
-        self.top = Frame { container, current, object };
+        let (current, hint) = match object {
+            true => (container, sink.out.fields.first(container)),
+            false => (sink.out.fields.items(container), NodeId::NONE),
+        };
+        self.top = Frame { container, current, hint, object };
     }
     fn close(&mut self) {
         if self.beyond > 0 {
@@ -64,146 +66,128 @@ impl Frames {
 
 pub(super) fn scan(bytes: &[u8], truncated: bool, root: NodeId, sink: &mut Sink<'_, '_>) {
     let mut frames = Frames::new(root);
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b'"' => at = string(bytes, at + 1, &mut frames, sink),
-            b'-' | b'0'..=b'9' => at = number(bytes, at, truncated, &frames, sink),
+    let mut rest = bytes;
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = match byte {
+            b'"' => string(tail, &mut frames, sink),
+            b'-' | b'0'..=b'9' => number(rest, truncated, &frames, sink),
             b'{' | b'[' => {
                 frames.open(byte == b'{', sink);
-                at += 1;
+                tail
             }
             b'}' | b']' => {
                 frames.close();
-                at += 1;
+                tail
             }
-            _ => at += 1,
-        }
+            _ => tail,
+        };
     }
 }
 
-/// The string that begins at `start`; where to go on.
-fn string(bytes: &[u8], start: usize, frames: &mut Frames, sink: &mut Sink<'_, '_>) -> usize {
-    let raw = raw_string(bytes, start);
-    let Some(text) = bytes.get(raw.text.clone()) else { return bytes.len() };
-    let mut next = raw.text.end + 1;
-    if !raw.cut && frames.top.object {
-        while bytes.get(next).is_some_and(u8::is_ascii_whitespace) {
-            next += 1;
-        }
-        if bytes.get(next) == Some(&b':') {
-            if frames.beyond == 0 {
-                member(text, bytes, next + 1, raw.escaped, frames, sink);
-            }
-            return next + 1;
-        }
-    }
-    if raw.escaped {
-        let mut scratch = std::mem::take(&mut sink.out.scratch);
-        unescape(text, &mut scratch);
-        sink.value(frames.top.current, Value::text(&scratch, raw.cut));
-        scratch.clear();
-        sink.out.scratch = scratch;
-    } else {
-        sink.value(
-            frames.top.current,
-            Value { bytes: text, profile: raw.profile, number: false, cut: raw.cut },
-        );
-    }
-    next
-}
-
-fn member(
-    key: &[u8],
-    bytes: &[u8],
-    after: usize,
-    escaped: bool,
-    frames: &mut Frames,
-    sink: &mut Sink<'_, '_>,
-) {
-    let container = frames.top.container;
-    frames.top.current = if escaped {
-        let mut decoded = Vec::new();
-        unescape(key, &mut decoded);
-        sink.member(container, &decoded)
-    } else {
-        sink.member(container, key)
+/// The string that `bytes` begin with, its first quote left out; returns what follows.
+fn string<'a>(bytes: &'a [u8], frames: &mut Frames, sink: &mut Sink<'_, '_>) -> &'a [u8] {
+    let end = quote_or_escape(bytes);
+    let Some((text, [b'"', after @ ..])) = end.and_then(|end| bytes.split_at_checked(end)) else {
+        return escaped(bytes, frames, sink);
     };
-    if sink.response && key.starts_with(b"__") {
-        introspection(key, bytes, after, container, sink);
+    if frames.top.object
+        && let Some(after) = colon(after)
+    {
+        if frames.beyond == 0 {
+            let Frame { container, current, hint, .. } = frames.top;
+            (frames.top.current, frames.top.hint) = sink.member_after(container, current, hint, text);
+            if sink.response && text.starts_with(b"__") {
+                introspection(text, after, container, sink);
+            }
+        }
+        return after;
     }
+    // Without its end an object does not tell whether its last string is a key.
+    if !(frames.top.object && after.trim_ascii_start().is_empty()) {
+        sink.value(frames.top.current, Value::text(text, false));
+    }
+    after
+}
+
+/// What follows a `:` that is next.
+fn colon(bytes: &[u8]) -> Option<&[u8]> {
+    match bytes {
+        [b':', after @ ..] => Some(after),
+        [b',' | b'}' | b']', ..] => None,
+        _ => bytes.trim_ascii_start().strip_prefix(b":"),
+    }
+}
+
+/// As [`string`], for one with escapes or without its end.
+#[cold]
+fn escaped<'a>(bytes: &'a [u8], frames: &mut Frames, sink: &mut Sink<'_, '_>) -> &'a [u8] {
+    let mut end = 0;
+    let text = loop {
+        let Some(at) = bytes.get(end..).and_then(quote_or_escape) else { break None };
+        end += at;
+        if bytes.get(end) == Some(&b'"') {
+            break bytes.split_at_checked(end);
+        }
+        end += 2;
+    };
+    let cut = text.is_none();
+    let (text, after) =
+        text.map_or((bytes, &b""[..]), |(text, after)| (text, after.get(1..).unwrap_or_default()));
+    let mut scratch = std::mem::take(&mut sink.out.scratch);
+    unescape(text, &mut scratch);
+    let member = if frames.top.object && !cut { colon(after) } else { None };
+    match member {
+        Some(_) if frames.beyond == 0 => frames.top.current = sink.member(frames.top.container, &scratch),
+        Some(_) => {}
+        None => sink.value(frames.top.current, Value::text(&scratch, cut)),
+    }
+    scratch.clear();
+    sink.out.scratch = scratch;
+    member.unwrap_or(after)
 }
 
 /// `{"data": {"__schema": {...}}}`.
-fn introspection(key: &[u8], bytes: &[u8], after: usize, container: NodeId, sink: &mut Sink<'_, '_>) {
-    let opens =
-        bytes.get(after..).and_then(|rest| rest.iter().find(|b| !b.is_ascii_whitespace())) == Some(&b'{');
+fn introspection(key: &[u8], after: &[u8], container: NodeId, sink: &mut Sink<'_, '_>) {
+    let opens = after.trim_ascii_start().first() == Some(&b'{');
     if opens && matches!(key, b"__schema" | b"__type") && sink.out.fields.name(container) == b"data" {
         sink.out.signals.insert(Signal::GraphqlIntrospectionAnswered);
     }
 }
 
-struct RawString {
-    text: Range<usize>,
-    profile: Profile,
-    escaped: bool,
-    /// The closing quote is missing.
-    cut: bool,
+/// The first `"` or `\`. Strings of JSON are short: eight bytes a step in plain registers beat a search that has to warm
+/// up.
+fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let mut at = 0;
+    let mut rest = bytes;
+    while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_le_bytes(*chunk);
+        let found = zero(word ^ (ONES * b'"' as u64)) | zero(word ^ (ONES * b'\\' as u64));
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+        rest = tail;
+    }
+    rest.iter().position(|byte| matches!(byte, b'"' | b'\\')).map(|index| at + index)
 }
 
-fn raw_string(bytes: &[u8], start: usize) -> RawString {
-    let mut profile = Profile::default();
-    let mut escaped = false;
-    let mut at = start;
-    loop {
-        let rest = bytes.get(at..).unwrap_or_default();
-        let mut stop = None;
-        for (index, byte) in rest.iter().enumerate() {
-            let class = profile::class(*byte);
-            profile = profile.with(class);
-            if class & STOP != 0 {
-                stop = Some((index, *byte));
-                break;
-            }
-        }
-        match stop {
-            Some((index, b'"')) => {
-                return RawString { text: start..at + index, profile, escaped, cut: false };
-            }
-            Some((index, _)) => {
-                escaped = true;
-                at += index + 2;
-            }
-            None => return RawString { text: start..bytes.len(), profile, escaped, cut: true },
-        }
-    }
-}
-
-fn number(bytes: &[u8], start: usize, truncated: bool, frames: &Frames, sink: &mut Sink<'_, '_>) -> usize {
-    let rest = bytes.get(start..).unwrap_or_default();
-    let mut digits = 0usize;
-    let mut length = 0;
-    for byte in rest {
-        match byte {
-            b'0'..=b'9' => digits += 1,
-            b'-' | b'+' | b'.' | b'e' | b'E' => {}
-            _ => break,
-        }
-        length += 1;
-    }
-    let end = start + length;
+fn number<'a>(bytes: &'a [u8], truncated: bool, frames: &Frames, sink: &mut Sink<'_, '_>) -> &'a [u8] {
+    let fits = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
+    let end = bytes.iter().position(|byte| !fits(byte)).unwrap_or(bytes.len());
+    let Some((text, after)) = bytes.split_at_checked(end) else { return b"" };
     // A number has no end of its own: one that the bytes end with may go on.
-    let cut = end == bytes.len() && (truncated || frames.depth > 0);
-    let whole = digits == length || digits + 1 == length && rest.first() == Some(&b'-');
-    if whole && digits > 2 && !cut {
-        let text = rest.get(..length).unwrap_or_default();
-        let profile = Profile {
-            flags: profile::DIGIT | profile::WORD,
-            digits: u32::try_from(digits).unwrap_or(u32::MAX),
-        };
-        sink.value(frames.top.current, Value { bytes: text, profile, number: true, cut: false });
+    let cut = after.is_empty() && (truncated || frames.depth > 0);
+    // Nothing is told by one or two digits.
+    if end > 2 && !cut {
+        let digits = text.strip_prefix(b"-").unwrap_or(text);
+        if digits.iter().all(u8::is_ascii_digit) {
+            sink.number(frames.top.current, text);
+        }
     }
-    end
+    after
 }
 
 /// Escapes resolved; what is no escape is kept as it stands.

@@ -662,6 +662,15 @@ fn resolve(context: Context, before: Context, whole: bool) -> Context {
 }
 
 impl Context {
+    /// Whether the name alone decides on the value, or helps to.
+    #[inline]
+    pub(super) const fn is_promise(self) -> bool {
+        !matches!(
+            self,
+            C::None | C::Identifier | C::ErrorText | C::Email | C::WeakName | C::Person | C::Neutral
+        )
+    }
+
     /// Whether `number` or `value` inside such a field means the same.
     const fn is_inherited(self) -> bool {
         matches!(

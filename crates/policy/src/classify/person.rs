@@ -59,6 +59,11 @@ pub(super) fn birth_date(bytes: &[u8], number: bool) -> bool {
     if number {
         return bytes.len() >= 7;
     }
+    if let [a, b, c, d, b'-', e, f, b'-', g, h] = bytes {
+        let value =
+            |digits: &[u8]| digits.iter().fold(0u32, |n, digit| n * 10 + u32::from(digit.wrapping_sub(b'0')));
+        return is_date(Some(value(&[*a, *b, *c, *d])), Some(value(&[*e, *f])), Some(value(&[*g, *h])));
+    }
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     if text.len() > 40 {
         return false;

@@ -24,8 +24,6 @@ pub(super) const EQUALS: u32 = 1 << 14;
 pub(super) const UNDERSCORE: u32 = 1 << 15;
 pub(super) const CARET: u32 = 1 << 16;
 pub(super) const OTHER: u32 = 1 << 17;
-/// Ends or escapes a JSON string.
-pub(super) const STOP: u32 = 1 << 18;
 /// Belongs to a token of running text.
 pub(super) const WORD: u32 = 1 << 19;
 pub(super) const WIDE: u32 = 1 << 20;
@@ -46,8 +44,7 @@ const CLASSES: [u32; 256] = {
             b'@' => AT | WORD,
             b':' => COLON,
             b'/' => SLASH,
-            b'\\' => SLASH | STOP,
-            b'"' => OTHER | STOP,
+            b'\\' => SLASH,
             b'*' => MASK | WORD,
             b'#' => MASK | WORD,
             b'<' | b'>' => ANGLE,
@@ -79,14 +76,29 @@ pub(super) struct Profile {
 }
 
 impl Profile {
+    #[inline]
     pub(super) fn of(bytes: &[u8]) -> Self {
-        bytes.iter().fold(Self::default(), |profile, byte| profile.with(class(*byte)))
+        let (chunks, rest) = bytes.as_chunks::<4>();
+        let mut flags = 0;
+        for [a, b, c, d] in chunks {
+            flags |= class(*a) | class(*b) | class(*c) | class(*d);
+        }
+        for byte in rest {
+            flags |= class(*byte);
+        }
+        let digits = match flags & DIGIT {
+            0 => 0,
+            _ => count_digits(bytes),
+        };
+        Self { flags, digits }
     }
     #[inline(always)]
-    pub(super) fn with(self, class: u32) -> Self {
-        Self { flags: self.flags | class, digits: self.digits + (class & DIGIT) }
-    }
     pub(super) fn has(self, flags: u32) -> bool {
         self.flags & flags != 0
     }
+}
+
+#[inline]
+pub(super) fn count_digits(bytes: &[u8]) -> u32 {
+    bytes.iter().map(|byte| u32::from(byte.is_ascii_digit())).sum()
 }

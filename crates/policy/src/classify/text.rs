@@ -37,29 +37,39 @@ struct Token<'a> {
     profile: Profile,
 }
 
-pub(super) fn scan(sink: &mut Sink<'_, '_>, node: NodeId, value: Value<'_>, document: bool) {
-    walk(sink, node, value, document, false);
+pub(super) fn scan(sink: &mut Sink<'_, '_>, node: NodeId, value: Value<'_>, profile: Profile) {
+    Text::of(value, profile).walk(sink, node);
 }
 
 /// In a field of identifiers: addresses, secrets, account numbers; card numbers only in groups.
-pub(super) fn scan_strong(sink: &mut Sink<'_, '_>, node: NodeId, value: Value<'_>) {
-    walk(sink, node, value, false, true);
+pub(super) fn scan_strong(sink: &mut Sink<'_, '_>, node: NodeId, value: Value<'_>, profile: Profile) {
+    Text { strong: true, ..Text::of(value, profile) }.walk(sink, node);
 }
 
-fn walk(sink: &mut Sink<'_, '_>, node: NodeId, value: Value<'_>, document: bool, strong: bool) {
-    let Value { bytes, profile, cut, .. } = value;
-    let limit = if cut { bytes.len().saturating_sub(MARGIN) } else { bytes.len() };
-    let mut text = Text { bytes, profile, limit, document, strong, quiet: 0 };
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        if profile::class(*byte) & WORD != 0 {
-            let token = text.token(at);
-            at = text.visit(token, sink, node).max(token.end);
-        } else {
+/// A whole body.
+pub(super) fn scan_document(sink: &mut Sink<'_, '_>, node: NodeId, value: Value<'_>) {
+    Text { document: true, ..Text::of(value, Profile::of(value.bytes)) }.walk(sink, node);
+}
+
+impl<'a> Text<'a> {
+    fn of(value: Value<'a>, profile: Profile) -> Self {
+        let Value { bytes, cut, .. } = value;
+        let limit = if cut { bytes.len().saturating_sub(MARGIN) } else { bytes.len() };
+        Self { bytes, profile, limit, document: false, strong: false, quiet: 0 }
+    }
+
+    fn walk(&mut self, sink: &mut Sink<'_, '_>, node: NodeId) {
+        let mut at = 0;
+        while let Some(byte) = self.bytes.get(at) {
+            if profile::class(*byte) & WORD != 0 {
+                let token = self.token(at);
+                at = self.visit(token, sink, node).max(token.end);
+                continue;
+            }
             if *byte == b'('
-                && !text.is_quiet(at)
-                && let Some(length) = contact::parenthesised(text.from(at))
-                && at + length <= limit
+                && !self.is_quiet(at)
+                && let Some(length) = contact::parenthesised(self.from(at))
+                && at + length <= self.limit
             {
                 sink.hit(node, DataClass::Phone);
                 at += length;
@@ -67,9 +77,7 @@ fn walk(sink: &mut Sink<'_, '_>, node: NodeId, value: Value<'_>, document: bool,
             at += 1;
         }
     }
-}
 
-impl<'a> Text<'a> {
     fn from(&self, at: usize) -> &'a [u8] {
         self.bytes.get(at..).unwrap_or_default()
     }
@@ -80,26 +88,55 @@ impl<'a> Text<'a> {
         self.strong || at < self.quiet
     }
 
+    #[inline]
     fn token(&self, start: usize) -> Token<'a> {
-        let mut profile = Profile::default();
-        let mut end = start;
-        for byte in self.from(start) {
+        let rest = self.from(start);
+        let (mut flags, mut length) = (0, 0);
+        for byte in rest {
             let class = profile::class(*byte);
             if class & WORD == 0 {
                 break;
             }
-            profile = profile.with(class);
-            end += 1;
+            flags |= class;
+            length += 1;
         }
-        let mut text = self.bytes.get(start..end).unwrap_or_default();
+        let mut text = rest.get(..length).unwrap_or_default();
+        let digits = match flags & profile::DIGIT {
+            0 => 0,
+            _ => profile::count_digits(text),
+        };
         while let [rest @ .., b'.' | b'-'] = text {
             text = rest;
         }
-        Token { start, end, text, profile }
+        Token { start, end: start + length, text, profile: Profile { flags, digits } }
+    }
+
+    /// A short token with fewer digits than anything here has: only what stands behind it can give it a meaning.
+    #[inline]
+    fn is_word(token: &Token<'a>) -> bool {
+        let Token { text, profile, .. } = token;
+        let account = profile.has(profile::UPPER) && profile.digits >= 2 && text.len() >= 4;
+        profile.digits < 4
+            && text.len() < 16
+            && !account
+            && !profile.has(profile::AT | profile::MASK | profile::PLUS)
+            && !matches!(text.first(), Some(b'-' | b'X' | b'x') | None)
     }
 
     /// Where to go on.
+    #[inline]
     fn visit(&mut self, token: Token<'a>, sink: &mut Sink<'_, '_>, node: NodeId) -> usize {
+        let next = self.bytes.get(token.end).copied();
+        if Self::is_word(&token) && !matches!(next, Some(b':' | b'<')) {
+            return match next {
+                Some(b'=') => self.labelled(token, b'=', sink, node),
+                _ => token.end,
+            };
+        }
+        self.visit_telling(token, sink, node)
+    }
+
+    fn visit_telling(&mut self, token: Token<'a>, sink: &mut Sink<'_, '_>, node: NodeId) -> usize {
         if let Some((class, masked, length)) = self.judge(token) {
             let end = token.start + length;
             if end <= self.limit {
@@ -121,6 +158,9 @@ impl<'a> Text<'a> {
         let rest = self.from(start);
         let first = *text.first().or(rest.first())?;
         let plain = |class: DataClass, length: usize| Some((class, false, length));
+        if Self::is_word(&token) && first != b'P' {
+            return self.ipv6(token).and_then(|length| plain(DataClass::IpAddress, length));
+        }
         if profile.has(profile::AT) {
             return self.address(token);
         }

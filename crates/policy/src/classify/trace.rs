@@ -178,7 +178,7 @@ impl Traces {
     /// `told`: an error speaks here.
     pub(super) fn scan(&self, bytes: &[u8], told: bool) -> Signals {
         let mut signals = Signals::default();
-        for found in self.search.find_overlapping_iter(bytes) {
+        for found in self.search.find_iter(bytes) {
             let Some((_, signal, around)) = PATTERNS.get(found.pattern().as_usize()) else { continue };
             if !signals.contains(*signal) && fits(*around, bytes, found.start(), found.end(), told) {
                 signals.insert(*signal);

@@ -15,7 +15,6 @@ const MAX_NESTING: u8 = 2;
 #[derive(Clone, Copy)]
 pub(super) struct Value<'a> {
     pub(super) bytes: &'a [u8],
-    pub(super) profile: Profile,
     /// A JSON number.
     pub(super) number: bool,
     /// Its end is missing: only what stands well before the cut counts.
@@ -24,9 +23,14 @@ pub(super) struct Value<'a> {
 
 impl<'a> Value<'a> {
     pub(super) fn text(bytes: &'a [u8], cut: bool) -> Self {
-        Self { bytes, profile: Profile::of(bytes), number: false, cut }
+        Self { bytes, number: false, cut }
     }
 }
+
+/// Below this no text tells anything without its field's name (`a@b.cc`, `1.2.3.4`).
+const MIN_TEXT: usize = 6;
+/// Below this no text of an answer is looked at for slips.
+const MIN_SLIP: usize = 12;
 
 /// Where hits go.
 pub(super) struct Sink<'s, 'f> {
@@ -46,12 +50,32 @@ impl Sink<'_, '_> {
 
     /// The node of a key; a key that looks like a value is scanned like one.
     pub(super) fn member(&mut self, parent: NodeId, key: &[u8]) -> NodeId {
-        let (node, valued) = self.out.fields.member(parent, key);
-        if valued {
-            let value = Value::text(key, false);
-            if value.profile.digits > 3 || value.profile.has(profile::AT) {
-                self.generic(node, Context::None, value);
+        self.member_searched(parent, NodeId::NONE, key)
+    }
+
+    /// As [`Self::member`], and the likely next member; `before` is the member before it, or `parent`, and `hint` the
+    /// expected one.
+    #[inline]
+    pub(super) fn member_after(
+        &mut self,
+        parent: NodeId,
+        before: NodeId,
+        hint: NodeId,
+        key: &[u8],
+    ) -> (NodeId, NodeId) {
+        match self.out.fields.expected(parent, hint, key) {
+            Some(known) => known,
+            None => {
+                let node = self.member_searched(parent, before, key);
+                (node, self.out.fields.next(node))
             }
+        }
+    }
+
+    fn member_searched(&mut self, parent: NodeId, before: NodeId, key: &[u8]) -> NodeId {
+        let (node, valued) = self.out.fields.member(parent, before, key);
+        if valued {
+            self.generic(node, Context::None, Value::text(key, false), Profile::of(key));
         }
         node
     }
@@ -61,7 +85,7 @@ impl Sink<'_, '_> {
         if self.response {
             self.out.signals.0 |= self.scanner.traces.scan(bytes, true).0;
         }
-        text::scan(self, node, Value::text(bytes, cut), true);
+        text::scan_document(self, node, Value::text(bytes, cut));
         self.custom(node, bytes, cut);
     }
 
@@ -88,23 +112,40 @@ impl Sink<'_, '_> {
             return;
         }
         let context = self.out.fields.context(node);
-        if self.response && !value.number {
-            self.slips(context, value);
-        }
         self.custom(node, value.bytes, value.cut);
-        if !self.promised(node, context, value) {
-            self.generic(node, context, value);
+        let slips = self.response && value.bytes.len() >= MIN_SLIP;
+        if context.is_promise() && self.promised(node, context, value) {
+            // A name or a phone number shows no stack trace.
+            return;
+        }
+        if value.bytes.len() < MIN_TEXT {
+            return;
+        }
+        let profile = Profile::of(value.bytes);
+        if slips {
+            self.slips(context, value, profile);
+        }
+        self.generic(node, context, value, profile);
+    }
+
+    /// An integer of JSON.
+    pub(super) fn number(&mut self, node: NodeId, bytes: &[u8]) {
+        let context = self.out.fields.context(node);
+        self.custom(node, bytes, false);
+        if context.is_promise() && self.promised(node, context, Value { bytes, number: true, cut: false }) {
+            return;
+        }
+        if context != Context::Identifier && card::bare(bytes) {
+            self.hit(node, DataClass::CardNumber);
         }
     }
 
     /// Stack traces and the like inside a string of an answer.
-    fn slips(&mut self, context: Context, value: Value<'_>) {
+    fn slips(&mut self, context: Context, value: Value<'_>, profile: Profile) {
         let told = context == Context::ErrorText;
-        let Profile { flags, .. } = value.profile;
-        let framed =
-            flags & (profile::PAREN | profile::COLON | profile::SLASH | profile::ANGLE | profile::OTHER) != 0
-                && flags & (profile::SPACE | profile::PAREN) != 0;
-        if value.bytes.len() >= 12 && (told || framed) {
+        let marked = profile::PAREN | profile::COLON | profile::SLASH | profile::ANGLE | profile::OTHER;
+        let framed = profile.has(marked) && profile.has(profile::SPACE | profile::PAREN);
+        if told || framed {
             self.out.signals.0 |= self.scanner.traces.scan(value.bytes, told).0;
         }
     }
@@ -112,7 +153,7 @@ impl Sink<'_, '_> {
     /// What the field's name promises; true if nothing more is to be looked for.
     fn promised(&mut self, node: NodeId, context: Context, value: Value<'_>) -> bool {
         use Context as C;
-        let Value { bytes, profile, .. } = value;
+        let Value { bytes, .. } = value;
         if context == C::Query && !self.response {
             self.query(node, bytes);
         }
@@ -142,10 +183,10 @@ impl Sink<'_, '_> {
             C::Diagnosis => health::diagnosis(bytes, false).then_some((DataClass::DiagnosisCode, false)),
             C::Medication => health::medication(bytes).then_some((DataClass::MedicationCode, false)),
             C::PersonName if !value.number => {
-                person::name(bytes, profile).map(|masked| (DataClass::PersonName, masked))
+                person::name(bytes, Profile::of(bytes)).map(|masked| (DataClass::PersonName, masked))
             }
             C::Address | C::StreetAddress if !value.number => {
-                person::address(bytes, profile, context == C::StreetAddress)
+                person::address(bytes, Profile::of(bytes), context == C::StreetAddress)
                     .then_some((DataClass::PostalAddress, false))
             }
             C::Password => secret::password(bytes).map(|masked| (DataClass::Password, masked)),
@@ -171,27 +212,21 @@ impl Sink<'_, '_> {
     }
 
     /// What the bytes say without a name's help.
-    fn generic(&mut self, node: NodeId, context: Context, value: Value<'_>) {
-        let Value { bytes, profile, .. } = value;
-        if value.number {
-            if context != Context::Identifier && card::bare(bytes) {
-                self.hit(node, DataClass::CardNumber);
-            }
-            return;
-        }
-        if !may_tell(value) || is_plain(value) {
+    fn generic(&mut self, node: NodeId, context: Context, value: Value<'_>, profile: Profile) {
+        let bytes = value.bytes;
+        if !may_tell(value, profile) || is_plain(value, profile) {
             return;
         }
         if !value.cut && contact::ipv6(bytes, profile) {
             return self.hit(node, DataClass::IpAddress);
         }
         if context == Context::Identifier {
-            return text::scan_strong(self, node, value);
+            return text::scan_strong(self, node, value, profile);
         }
         if !value.cut && health::labelled_record(bytes) {
             return self.hit(node, DataClass::MedicalRecord);
         }
-        text::scan(self, node, value, false);
+        text::scan(self, node, value, profile);
     }
 
     /// A value found after its name inside a text (`password=...`).
@@ -207,42 +242,44 @@ impl Sink<'_, '_> {
 }
 
 /// Whether any detector could find something without a name's help: nearly all that they find holds digits.
-fn may_tell(value: Value<'_>) -> bool {
-    let Profile { flags, digits } = value.profile;
-    let dashed = profile::DASH | profile::SPACE;
-    let headed = flags & profile::ANGLE != 0 || flags & dashed == dashed;
-    let long = value.bytes.len() >= 20 && (digits > 0 || headed);
-    let marks = profile::AT | profile::EQUALS | profile::COLON | profile::MASK;
-    digits >= 4 || flags & marks != 0 || long
+fn may_tell(value: Value<'_>, profile: Profile) -> bool {
+    let Profile { flags, digits } = profile;
+    let all = |wanted: u32| flags & wanted == wanted;
+    let labelled = flags & profile::EQUALS != 0 || all(profile::COLON | profile::SPACE);
+    // An IP address has four digits or a colon, a phone number seven digits, a marked key twenty letters and a digit.
+    let address = digits >= 4 && flags & profile::DOT != 0 || digits > 0 && flags & profile::COLON != 0;
+    let headed = flags & profile::ANGLE != 0 || all(profile::DASH | profile::SPACE);
+    let long = value.bytes.len() >= 16 && (digits > 0 || headed);
+    digits >= 5 || flags & (profile::AT | profile::MASK) != 0 || labelled || address || long
 }
 
 /// Values that are frequent, full of digits, and nothing: UUIDs, times, hashes.
-fn is_plain(value: Value<'_>) -> bool {
-    let Value { bytes, profile, .. } = value;
-    use profile::{COLON, DASH, DIGIT, DOT, HEX, PLUS, UPPER, WORD};
+fn is_plain(value: Value<'_>, profile: Profile) -> bool {
+    let bytes = value.bytes;
+    use profile::{COLON, DASH, DIGIT, DOT, HEX, LETTER, PLUS, SPACE, UPPER, WORD};
     if value.cut {
         return false;
     }
     match bytes {
         // 2026-07-30, 2026-07-30T10:15:30.123+02:00, 2026-07-30 10:15:30
-        [_, _, _, _, b'-', _, _, b'-', _, _, rest @ ..] if bytes.len() <= 35 && profile.digits >= 8 => {
-            let zoned = matches!(rest.first(), None | Some(b'T' | b't' | b' '));
-            zoned
-                && !profile.has(profile::AT)
-                && bytes.get(..4).is_some_and(|year| year.iter().all(u8::is_ascii_digit))
-                && rest
-                    .iter()
-                    .skip(1)
-                    .all(|b| b.is_ascii_digit() || matches!(b, b':' | b'.' | b'+' | b'-' | b'Z' | b'z'))
+        [b'0'..=b'9', _, _, _, b'-', _, _, b'-', _, _, rest @ ..]
+            if profile.digits >= 8 && bytes.len() <= 35 =>
+        {
+            let clock =
+                profile.flags & !(DIGIT | DASH | COLON | DOT | PLUS | LETTER | UPPER | SPACE | WORD) == 0;
+            match rest.first() {
+                None => true,
+                Some(b'T' | b't') => clock && !profile.has(SPACE),
+                Some(b' ') => clock && profile.has(COLON) && bytes.len() <= 26,
+                Some(_) => false,
+            }
         }
         _ if bytes.len() == 36 => {
             profile.flags & !(DIGIT | HEX | UPPER | DASH | WORD) == 0
                 && [8, 13, 18, 23].iter().all(|at| bytes.get(*at) == Some(&b'-'))
         }
         // 10:15, 1:02:03
-        _ if bytes.len() <= 8 => {
-            profile.flags & !(DIGIT | COLON | DOT | PLUS | DASH | WORD) == 0 && !profile.has(DASH)
-        }
+        _ if bytes.len() <= 8 => profile.flags & !(DIGIT | COLON | WORD) == 0,
         _ => {
             // A hash in hexadecimal with letters in it.
             profile.flags & !(DIGIT | HEX | UPPER | WORD) == 0
