@@ -271,7 +271,7 @@ impl Writer {
         let result = self.commit_to(&mut active, work);
         match &result {
             Err(error) if !error.is_full() || work.is_written => {
-                (work.is_sealed, work.is_written) = (false, false);
+                // Sealed anew for the next segment.
                 self.abandon(active);
             }
             _ => self.active = Some(active),

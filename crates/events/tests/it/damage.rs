@@ -233,6 +233,28 @@ fn parts_cannot_be_moved_repeated_or_dropped_unseen() {
 }
 
 #[test]
+fn an_end_that_others_follow_is_damage_and_stays() {
+    let dir = folder();
+    write(dir.path(), false);
+    let mut cut = 0;
+    edit(dir.path(), 1, |bytes| {
+        let last = parts(bytes).into_iter().rfind(|(kind, _)| *kind == PartKind::Batch).unwrap().1;
+        cut = last.end - 5;
+        bytes.truncate(cut);
+    });
+    let missing = Some(SequenceRange { first: EACH, last: EACH });
+    for round in 0..2 {
+        let (events, recovery) = reopened(dir.path());
+        assert_eq!((recovery.truncated, recovery.closed, recovery.damage.len()), (vec![], vec![], 1));
+        let told: Vec<_> = recovery.gaps.iter().map(|gap| (gap.reason, gap.missing)).collect();
+        assert_eq!(told, [(GapReason::Damaged, missing)].get(round..).unwrap_or_default());
+        assert_eq!(std::fs::metadata(dir.path().join(file(1))).unwrap().len(), cut as u64);
+        let gaps = assert_complete(events.reader(1), 2 * EACH);
+        assert_eq!((gaps.len(), gaps[0].missing), (1, missing));
+    }
+}
+
+#[test]
 fn a_segment_that_is_gone_is_told() {
     let dir = folder();
     write(dir.path(), false);

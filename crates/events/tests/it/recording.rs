@@ -49,6 +49,26 @@ fn a_reader_begins_anywhere_and_follows_the_writer() {
 }
 
 #[test]
+fn a_reader_begins_inside_a_batch() {
+    let dir = tempfile::tempdir().unwrap();
+    let slow = Options { sync_interval: Duration::from_millis(10), ..options() };
+    let (events, _) = open(dir.path(), slow);
+    let recorder = events.recorder();
+    let tickets: Vec<_> = (0..50)
+        .map(|tag| {
+            recorder.accepted();
+            recorder.append(exchange(tag)).unwrap()
+        })
+        .collect();
+    tickets.into_iter().for_each(|ticket| ticket.wait().unwrap());
+    for from in 1..=50 {
+        let (exchanges, gaps) = read_all(events.reader(from));
+        assert!(exchanges.iter().map(|exchange| exchange.sequence).eq(from..=50), "from {from}");
+        assert_eq!(gaps, []);
+    }
+}
+
+#[test]
 fn one_is_found_by_its_request_id() {
     let dir = tempfile::tempdir().unwrap();
     let (events, _) = open(dir.path(), Options { segment_bytes: 4000, ..options() });
