@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use probity_model::exchange::PathRef;
+use probity_model::exchange::{End, PathRef};
 use probity_model::inventory::{OperationSettings, OperationState, SeenInterval};
 use probity_model::time::MICROS_PER_DAY;
 use probity_model::{Exchange, OperationId, ServiceId, Template, Timestamp};
@@ -14,6 +14,8 @@ use crate::template::Learner;
 
 /// Operations kept for one service; calls of further ones are counted as [`ServiceFold::overflow`].
 pub const MAX_OPERATIONS: usize = 20_000;
+/// The service in records of calls that are for none.
+pub const UNROUTED: &str = "-";
 /// Versions of the snapshot.
 pub const SNAPSHOT_VERSION: u32 = 1;
 
@@ -96,6 +98,9 @@ pub struct Inventory {
     pub states: BTreeMap<OperationId, BTreeMap<OperationState, SeenInterval>>,
     pub settings: BTreeMap<OperationId, OperationSettings>,
     pub reviewed_at: Option<Timestamp>,
+    /// Calls that were for no service or refused before they reached one.
+    #[serde(default)]
+    pub unrouted: u64,
 }
 
 /// Where one exchange was counted.
@@ -125,6 +130,11 @@ impl Inventory {
             return Resolved::Known;
         }
         *folded = call.sequence;
+        // What was refused at the door, or was for no service, says nothing of an operation.
+        if call.service.as_str() == UNROUTED || call.end == End::Refused {
+            self.unrouted += 1;
+            return Resolved::Unmatched;
+        }
         let service = self.services.entry(call.service.clone()).or_default();
         service.fold(call)
     }

@@ -293,7 +293,7 @@ fn configuration(command: ConfigCommand, format: Format) -> Result<Exit, Failure
 
 fn diagnose(place: &Place, config: Option<&Path>, format: Format) -> Result<Exit, Failure> {
     let loaded = config.map(session::load).transpose()?;
-    let diagnoses = doctor::diagnose(&place.data(loaded.as_ref()), loaded.as_ref());
+    let diagnoses = doctor::diagnose(&place.data(loaded.as_ref()), &place.root, loaded.as_ref());
     match format {
         Format::Text => output::text(&render::diagnoses(&diagnoses)),
         Format::Json => output::json(&diagnoses)?,

@@ -159,12 +159,17 @@ struct Demo {
 }
 
 impl Demo {
-    async fn start(place: &Place, folder: &Path, listen: &str, admin: Option<&str>) -> anyhow::Result<Self> {
+    async fn start(
+        place: &Place,
+        folder: &Path,
+        root: Root,
+        listen: &str,
+        admin: Option<&str>,
+    ) -> anyhow::Result<Self> {
         let started = Instant::now();
         let clinic = Clinic::start()?;
         let loaded = write_files(folder, clinic.address, listen, admin)?;
-        let options =
-            OpenOptions { root: Root::Ephemeral, data: loaded.data_dir(), ..place.options(Some(loaded)) };
+        let options = OpenOptions { root, data: loaded.data_dir(), ..place.options(Some(loaded)) };
         let running = run::start(options).await?;
         let timings = Timings { listening_ms: elapsed(started), ..Timings::default() };
         Ok(Self { clinic, running, folder: folder.to_path_buf(), started, timings })
@@ -241,7 +246,9 @@ pub fn run(place: &Place, args: &DemoArgs, format: Format) -> Result<Exit, Failu
     let temporary = tempfile::Builder::new().prefix("probity-demo-").tempdir()?;
     let folder = args.keep.clone().unwrap_or_else(|| temporary.path().to_path_buf());
     let plan = Plan { seed: args.seed, calls: args.calls, ..Plan::default() };
-    let report = session::runtime()?.block_on(headless(place, &folder, &plan))?;
+    // A kept folder can be opened again; its key lies beside the data, not in it.
+    let root = args.keep.as_ref().map_or(Root::Ephemeral, |folder| Root::File(folder.join("root.key")));
+    let report = session::runtime()?.block_on(headless(place, &folder, root, &plan))?;
     match format {
         Format::Json => output::json(&report)?,
         Format::Text => {
@@ -250,15 +257,18 @@ pub fn run(place: &Place, args: &DemoArgs, format: Format) -> Result<Exit, Failu
             output::text(&render::frameworks(&report.frameworks));
             output::text(&render::ledger_line(&report.ledger));
             if let Some(folder) = &args.keep {
-                output::text(&format!("kept in     {}", folder.display()));
+                let shown = folder.display();
+                output::text(&format!(
+                    "kept in     {shown} (open it with --data {shown}/data --root-key {shown}/root.key)"
+                ));
             }
         }
     }
     Ok(if report.ledger.verified { Exit::Clean } else { Exit::Failed })
 }
 
-async fn headless(place: &Place, folder: &Path, plan: &Plan) -> anyhow::Result<DemoReport> {
-    let mut demo = Demo::start(place, folder, "127.0.0.1:0", None).await?;
+async fn headless(place: &Place, folder: &Path, root: Root, plan: &Plan) -> anyhow::Result<DemoReport> {
+    let mut demo = Demo::start(place, folder, root, "127.0.0.1:0", None).await?;
     let traffic = demo.drive(plan).await?;
     let status = demo.status().await?;
     let findings = demo.findings().await?;
@@ -308,7 +318,7 @@ pub fn up(place: &Place) -> Result<Exit, Failure> {
     session::runtime()?.block_on(async {
         let listen = free("127.0.0.1:8080");
         let admin = free("127.0.0.1:9901");
-        let mut demo = Demo::start(place, &folder, listen, Some(admin)).await?;
+        let mut demo = Demo::start(place, &folder, Root::Ephemeral, listen, Some(admin)).await?;
         output::text(&format!("demo API    http://{} (behind Probity)", demo.clinic.address));
         output::text(up::listening(&demo.running).trim_end());
         let traffic = demo.drive(&Plan::default()).await?;

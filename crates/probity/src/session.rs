@@ -76,8 +76,10 @@ pub fn ask(place: &Place, loaded: Option<Loaded>, command: Command) -> Result<Re
         return Err(Failure { code: Exit::Server, text });
     }
     let (mut app, _receiver) = App::open(place.options(loaded), runtime.handle().clone())?;
-    if !matches!(command, Command::Import { .. }) {
-        app.execute(Command::Judge)?;
+    // What only reads changes nothing: no verdict is logged for having looked.
+    if command.only_reads() {
+        app.refresh()?;
+        return Ok(app.execute(command)?);
     }
     let reply = app.execute(command)?;
     app.close()?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 use probity_model::verdict::{MissingBecause, PartialBecause};
-use probity_model::{Digest, Finding, Mode, Status, VerdictStatus};
+use probity_model::{Digest, Finding, Mode, Status, Timestamp, VerdictStatus};
 use serde_json::Value;
 
 use crate::document::{LogSummary, ReportCheck, ReportControl, ReportDocument, ReportOutcome};
@@ -53,11 +53,11 @@ fn heading(document: &ReportDocument) -> Markup {
             dt { "Scope" } dd { (document.scope) }
             dt { "Slot" }
             dd {
-                (slot.from) " to " (slot.to)
+                (moment(slot.from)) " to " (moment(slot.to))
                 @if document.provisional { " (open: the verdicts are provisional until it closes)" }
                 @else if slot.short { " (short: closed early by a stop)" }
             }
-            dt { "Generated" } dd { (document.generated_at) " by Probity " (document.probity) }
+            dt { "Generated" } dd { (moment(document.generated_at)) " by Probity " (document.probity) }
             dt { "Catalogue" } dd.mono { (document.catalogue) }
             dt { "Ledger" }
             dd {
@@ -232,7 +232,7 @@ fn outcome_section(entry: &ReportOutcome, evidence: &BTreeMap<Digest, &ReportOut
                     Some(index) => { ", leaf " (index) " of the evidence log" }
                     None => ", not yet in the ledger"
                 }
-                ", since " (outcome.from)
+                ", since " (moment(outcome.from))
             }
         }
     }
@@ -255,7 +255,7 @@ fn findings(list: &[Finding]) -> Markup {
                                 br; span.dim { code { (finding.id) } " " (finding.check) }
                             }
                             td { code { (finding.subject.id) } }
-                            td { (finding.first_seen) }
+                            td { (moment(finding.first_seen)) }
                         }
                     }
                 }
@@ -317,11 +317,20 @@ fn evidence_section(evidence: &BTreeMap<Digest, &ReportOutcome>) -> Markup {
             "only: no value of a call is here."
         }
         @for (digest, entry) in evidence {
-            details id={ "evidence-" (digest) } {
+            details.evidence id={ "evidence-" (digest) } {
                 summary { span.mono { (digest) } " " span.dim { (entry.outcome.check) ", " (entry.outcome.subject.id) } }
                 pre { (pretty(entry.evidence.as_ref())) }
             }
         }
+    }
+}
+
+/// To the second, with a space that lets it wrap.
+fn moment(at: Timestamp) -> String {
+    let text = at.to_string();
+    match (text.get(..10), text.get(11..19)) {
+        (Some(date), Some(time)) => format!("{date} {time}Z"),
+        _ => text,
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use probity_vault::RootKey;
 use serde::{Deserialize, Serialize};
 
+use crate::app::Root;
 use crate::sources::{self, Loaded};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -23,12 +24,12 @@ pub struct Diagnosis {
 }
 
 /// Looks at everything that can be looked at without changing anything.
-pub fn diagnose(data: &Path, loaded: Option<&Loaded>) -> Vec<Diagnosis> {
+pub fn diagnose(data: &Path, root: &Root, loaded: Option<&Loaded>) -> Vec<Diagnosis> {
     let mut out = Vec::new();
     let mut say = |grade, about: &str, message: String| {
         out.push(Diagnosis { grade, about: about.to_owned(), message });
     };
-    root_key(data, &mut say);
+    root_key(data, root, &mut say);
     data_folder(data, &mut say);
     ledger(data, &mut say);
     match loaded {
@@ -41,13 +42,16 @@ pub fn diagnose(data: &Path, loaded: Option<&Loaded>) -> Vec<Diagnosis> {
 
 type Say<'a> = dyn FnMut(Grade, &str, String) + 'a;
 
-fn root_key(data: &Path, say: &mut Say<'_>) {
+fn root_key(data: &Path, root: &Root, say: &mut Say<'_>) {
     let about = "root key";
-    let path = match RootKey::default_path() {
-        Ok(path) => path,
-        Err(problem) => return say(Grade::Fault, about, problem.to_string()),
+    let path = match root {
+        Root::File(path) => path.clone(),
+        Root::Located | Root::Ephemeral => match RootKey::default_path() {
+            Ok(path) => path,
+            Err(problem) => return say(Grade::Fault, about, problem.to_string()),
+        },
     };
-    if std::env::var_os("CREDENTIALS_DIRECTORY").is_some() {
+    if *root == Root::Located && std::env::var_os("CREDENTIALS_DIRECTORY").is_some() {
         say(
             Grade::Fine,
             about,

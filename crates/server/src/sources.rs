@@ -207,7 +207,8 @@ fn service_sources(
     }
 }
 
-/// Reads one OpenAPI document; its faults go to `diagnostics`.
+/// Reads one OpenAPI document; its faults go to `diagnostics`. References to other files are followed inside the
+/// document's own folder and below it, never further and never over the network.
 pub fn read_specification(path: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<Specification> {
     let name = path.display().to_string();
     let bytes = match read_bounded(path) {
@@ -219,7 +220,14 @@ pub fn read_specification(path: &Path, diagnostics: &mut Vec<Diagnostic>) -> Opt
             return None;
         }
     };
-    let (specification, mut found) = probity_reader::openapi::read(&name, &bytes);
+    let jail =
+        path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+    let jail = jail.and_then(|parent| parent.canonicalize().ok());
+    let mut load = |reference: &str| {
+        let file = Path::new(reference).canonicalize().ok()?;
+        file.starts_with(jail.as_ref()?).then(|| read_bounded(&file).ok())?
+    };
+    let (specification, mut found) = probity_reader::openapi::read_with(&name, &bytes, &mut load);
     diagnostics.append(&mut found);
     specification
 }

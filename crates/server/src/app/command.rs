@@ -99,6 +99,29 @@ pub struct ExplainedOutcome {
     pub ledger_index: Option<u64>,
 }
 
+impl Command {
+    /// Whether answering leaves store and ledger as they are.
+    pub fn only_reads(&self) -> bool {
+        match self {
+            Self::Status
+            | Self::InventoryList { .. }
+            | Self::InventoryShow { .. }
+            | Self::FindingList { .. }
+            | Self::FindingShow { .. }
+            | Self::ComplianceStatus { .. }
+            | Self::Report { .. }
+            | Self::Explain { .. }
+            | Self::LedgerCheckpoint { .. } => true,
+            Self::InventorySet { .. }
+            | Self::InventoryReview { .. }
+            | Self::FindingMute { .. }
+            | Self::Import { .. }
+            | Self::Reload { .. }
+            | Self::Judge => false,
+        }
+    }
+}
+
 impl App {
     /// Answers one command.
     pub fn execute(&mut self, command: Command) -> anyhow::Result<Reply> {

@@ -25,6 +25,11 @@ pub(super) fn operation_digest(operation: &Operation) -> anyhow::Result<Digest> 
     Ok(Digest(probity_ledger::sha256(&probity_model::evidence::canonical(&document)?)))
 }
 
+/// By the whole id, or by method and template alone.
+fn is_named(id: &OperationId, text: &str) -> bool {
+    id.as_str() == text || id.as_str().split_once(' ').is_some_and(|(_, operation)| operation == text)
+}
+
 impl App {
     /// Appends a leaf for each operation that appeared, changed or went, and keeps the rows.
     pub(super) fn record_operations(&mut self, at: Timestamp) -> anyhow::Result<()> {
@@ -68,8 +73,9 @@ impl App {
     /// The operation named by `text`: its id, or a part of it that only one has.
     pub(super) fn operation_named(&self, text: &str) -> anyhow::Result<Operation> {
         let all = &self.reconciled.operations;
-        if let Some(operation) = all.iter().find(|operation| operation.id.as_str() == text) {
-            return Ok(operation.clone());
+        let exact: Vec<&Operation> = all.iter().filter(|operation| is_named(&operation.id, text)).collect();
+        if let [one] = exact.as_slice() {
+            return Ok((*one).clone());
         }
         let matching: Vec<&Operation> =
             all.iter().filter(|operation| operation.id.as_str().contains(text)).collect();

@@ -50,12 +50,23 @@ impl App {
         self.keep(pass, at)
     }
 
+    /// The state as of now for who only looks: nothing is judged or recorded.
+    pub fn refresh(&mut self) -> anyhow::Result<()> {
+        self.fold_from_events()?;
+        self.reconcile_only(crate::clock::now());
+        Ok(())
+    }
+
     /// Operations as of now; every change becomes a leaf.
     fn reconcile(&mut self, at: Timestamp) -> anyhow::Result<()> {
+        self.reconcile_only(at);
+        self.record_operations(at)
+    }
+
+    fn reconcile_only(&mut self, at: Timestamp) {
         let worst = worst_findings(self.findings.values());
         let view = View { at, window_us: self.window_us(), risk: &self.risk, findings: &worst };
         self.reconciled = reconcile(&mut self.inventory, &self.sources, view);
-        self.record_operations(at)
     }
 
     fn window_us(&self) -> i64 {

@@ -39,7 +39,8 @@ impl LogView {
             when: call.started_at > Timestamp(0),
             place: !call.gateway.as_str().is_empty() && !call.service.as_str().is_empty(),
             outcome: call.status >= 100,
-            object: !call.path.display().is_empty(),
+            // What was refused before its target could be read has the refusal in its place.
+            object: !call.path.display().is_empty() || !call.decisions.is_empty(),
             origin: call.client.is_some(),
         };
         self.fields = Some(self.fields.map_or(here, |all| all.and(here)));

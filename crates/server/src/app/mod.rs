@@ -258,6 +258,7 @@ impl App {
             closed_segments,
             _lock: lock,
         };
+        app.compare_with_checkpoints()?;
         app.restore(at)?;
         if let Some(loaded) = options.loaded {
             app.configure(loaded, at)?;
@@ -484,7 +485,28 @@ impl App {
             first.get_or_insert(range.start);
             end = range.end;
         }
+        self.keep_checkpoint(LogId::Evidence)?;
         Ok(first.unwrap_or(end)..end)
+    }
+
+    /// The newest checkpoint stands in the store too: a log that was rolled back disagrees with it at the next start.
+    fn keep_checkpoint(&self, log: LogId) -> anyhow::Result<()> {
+        let text = self.ledger.checkpoint(log);
+        let key = format!("checkpoint:{}", log.as_str());
+        Ok(self.handle.block_on(self.store.put_state(&key, text.as_str().as_bytes()))?)
+    }
+
+    fn compare_with_checkpoints(&self) -> anyhow::Result<()> {
+        for log in LogId::ALL {
+            let key = format!("checkpoint:{}", log.as_str());
+            let Some(kept) = self.handle.block_on(self.store.state(&key))? else { continue };
+            let kept =
+                probity_ledger::Checkpoint::parse(&String::from_utf8_lossy(&kept)).with_context(|| {
+                    format!("the checkpoint of the {} log in the store is not one", log.as_str())
+                })?;
+            self.ledger.expect(log, &kept)?;
+        }
+        Ok(())
     }
 
     /// An administrative act: kept in the store, its digest in the ledger.

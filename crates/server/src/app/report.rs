@@ -17,13 +17,11 @@ const MAX_OUTCOMES: usize = 200;
 
 impl App {
     pub(super) fn report_document(
-        &mut self,
+        &self,
         id: &FrameworkId,
         scope: Option<&str>,
     ) -> anyhow::Result<ReportDocument> {
         let at = now();
-        self.fold_from_events()?;
-        self.judge(at)?;
         let framework = self.framework(id)?.clone();
         let name = match (scope, self.scopes.iter().find(|scope| scope.frameworks.contains(id))) {
             (Some(name), _) => name.to_owned(),

@@ -54,6 +54,7 @@ impl App {
         let root = Digest(map.root());
         let subject = format!("{}/{} {}", slot.from, slot.to, self.catalogue);
         let range = self.ledger.append(LogId::Verdicts, &[leaf(LeafKind::Verdicts, &subject, root, end)])?;
+        self.keep_checkpoint(LogId::Verdicts)?;
         let row = SlotRow { slot, catalogue: self.catalogue, root, ledger_index: Some(range.start) };
         self.handle.block_on(self.store.put_slot(&row, &verdicts))?;
         for scope in &mut self.scopes {
