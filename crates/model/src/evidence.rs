@@ -171,13 +171,19 @@ mod tests {
 
     /// A value from a sequence of numbers, with all that makes canonical JSON hard.
     fn value(dice: &mut impl FnMut(u64) -> u64, depth: u64) -> Value {
-        const NAMES: [&str; 10] = ["a", "B", "", "\u{e9}", "\u{1f600}", "\u{fb33}", "zz", "\u{80}", "\"\\/", "\u{7}\n\u{7f}"];
+        const NAMES: [&str; 10] =
+            ["a", "B", "", "\u{e9}", "\u{1f600}", "\u{fb33}", "zz", "\u{80}", "\"\\/", "\u{7}\n\u{7f}"];
         match dice(if depth == 0 { 6 } else { 8 }) {
             0 => Value::Null,
             1 => json!(dice(2) == 0),
             2 => json!(NAMES[usize::try_from(dice(10)).unwrap()]),
-            3 => json!([0, -1, 1 << 53, (1i64 << 53) + 1, i64::MIN, i64::MAX][usize::try_from(dice(6)).unwrap()]),
-            4 => json!([0.0, -0.0, 1e21, 1.5e-7, 333_333_333.333_333_3, 1e30, 4.5][usize::try_from(dice(7)).unwrap()]),
+            3 => json!(
+                [0, -1, 1 << 53, (1i64 << 53) + 1, i64::MIN, i64::MAX][usize::try_from(dice(6)).unwrap()]
+            ),
+            4 => json!(
+                [0.0, -0.0, 1e21, 1.5e-7, 333_333_333.333_333_3, 1e30, 4.5]
+                    [usize::try_from(dice(7)).unwrap()]
+            ),
             5 => json!(u64::MAX - dice(3)),
             6 => Value::Array((0..dice(4)).map(|_| value(dice, depth - 1)).collect()),
             _ => (0..dice(5))
@@ -203,7 +209,10 @@ mod tests {
                 version: RULE_INPUT_VERSION,
                 subject: Subject::new(SubjectKind::Operation, "s GET /\u{e9}\"{id}"),
                 at: Timestamp(round * 1_000_003),
-                params: BTreeMap::from([("p".to_owned(), value(&mut dice, 2)), ("\u{fb33}".to_owned(), json!(1))]),
+                params: BTreeMap::from([
+                    ("p".to_owned(), value(&mut dice, 2)),
+                    ("\u{fb33}".to_owned(), json!(1)),
+                ]),
                 facts: BTreeMap::from([
                     ("a.b".to_owned(), vec![entry(value(&mut dice, 3)), entry(value(&mut dice, 2))]),
                     ("a.c".to_owned(), Vec::new()),

@@ -18,7 +18,8 @@ pub const MAX_WORD: usize = 48;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SegmentKind {
-    /// Letters, with `-`, `_` or `.` between them, and version marks such as `v1`: kept in clear.
+    /// Letters, with `-`, `_` or `.` between them, a single digit among them (`oauth2`, `tier-1`), and version marks
+    /// such as `v1`: kept in clear.
     Word,
     Int,
     Decimal,
@@ -99,7 +100,7 @@ pub fn segments(path: &str, hash: impl Fn(&str) -> u64) -> Vec<Segment> {
 pub fn segment_kind(raw: &str) -> SegmentKind {
     let bytes = raw.as_bytes();
     let (mut digits, mut letters, mut hex, mut joints, mut dots, mut other) = (0, 0, 0, 0, 0, 0);
-    for byte in bytes {
+    for (index, byte) in bytes.iter().enumerate() {
         match byte {
             b'0'..=b'9' => digits += 1,
             b'a'..=b'f' | b'A'..=b'F' => {
@@ -108,6 +109,8 @@ pub fn segment_kind(raw: &str) -> SegmentKind {
             }
             b'g'..=b'z' | b'G'..=b'Z' => letters += 1,
             b'-' | b'_' => joints += 1,
+            // As in `$count` and `$metadata`, the system resources of OData.
+            b'$' if index == 0 => joints += 1,
             b'.' => dots += 1,
             _ => other += 1,
         }
@@ -139,6 +142,9 @@ pub fn segment_kind(raw: &str) -> SegmentKind {
     }
     if digits + hex == length && length >= 8 {
         return SegmentKind::Hex;
+    }
+    if digits == 1 && length <= MAX_WORD && bytes.iter().any(u8::is_ascii_lowercase) {
+        return SegmentKind::Word;
     }
     if joints > 0 && letters > digits {
         return SegmentKind::Slug;
