@@ -98,7 +98,7 @@ pub struct Inventory {
     pub states: BTreeMap<OperationId, BTreeMap<OperationState, SeenInterval>>,
     pub settings: BTreeMap<OperationId, OperationSettings>,
     pub reviewed_at: Option<Timestamp>,
-    /// Calls that were for no service or refused before they reached one.
+    /// Calls that were for no service, were refused, or found no upstream.
     #[serde(default)]
     pub unrouted: u64,
 }
@@ -130,8 +130,9 @@ impl Inventory {
             return Resolved::Known;
         }
         *folded = call.sequence;
-        // What was refused at the door, or was for no service, says nothing of an operation.
-        if call.service.as_str() == UNROUTED || call.end == End::Refused {
+        // What never reached an upstream says nothing of an operation.
+        let unreached = matches!(call.end, End::Refused | End::UpstreamUnreachable);
+        if call.service.as_str() == UNROUTED || unreached {
             self.unrouted += 1;
             return Resolved::Unmatched;
         }

@@ -35,7 +35,10 @@ fn start_logging(cli: &cli::Cli) {
     use tracing_subscriber::EnvFilter;
     let default = if cli.verbose { "info" } else { "warn" };
     let filter = EnvFilter::try_from_env("PROBITY_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_writer(std::io::stderr);
     match cli.log_json {
         true => builder.json().init(),
         false => builder.with_target(false).init(),
