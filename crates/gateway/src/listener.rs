@@ -113,11 +113,10 @@ impl Change {
 }
 
 impl Open {
-    /// Whether a listener of that name and address already serves.
+    /// Whether this is the listener that the specification means: the same address under the same name, or, where the
+    /// system does not choose the port, under another. Its TLS may come, go or change.
     fn is_at(&self, spec: &ListenerSpec) -> bool {
-        self.spec.name == spec.name
-            && self.spec.address == spec.address
-            && self.spec.tls.is_some() == spec.tls.is_some()
+        self.spec.address == spec.address && (self.spec.name == spec.name || !spec.address.ends_with(":0"))
     }
 
     pub fn close(&self) {

@@ -29,9 +29,12 @@ impl Worker {
         let handle = runtime.handle().clone();
         let (stop, watches) = (Arc::new(Notify::new()), Watches::new());
         let stopped = Arc::clone(&stop);
-        let thread = std::thread::Builder::new()
-            .name(format!("probity-gateway-{index}"))
-            .spawn(move || runtime.block_on(stopped.notified()))?;
+        let thread =
+            std::thread::Builder::new().name(format!("probity-gateway-{index}")).spawn(move || {
+                runtime.block_on(stopped.notified());
+                // Not waiting for a name that is being looked up.
+                runtime.shutdown_background();
+            })?;
         let sweeper = Arc::clone(&watches);
         handle.spawn(async move { sweeper.sweep().await });
         Ok(Self { index, handle, watches, stop, thread: Mutex::new(Some(thread)) })

@@ -11,6 +11,9 @@ use crate::plan::Plan;
 /// Hops of an incoming list that are read.
 const MAX_HOPS: usize = 32;
 
+/// Room for a usual value, so that writing it does not grow it step by step.
+const ROOM: usize = 48;
+
 /// Where a call came from, as it is recorded and told to the upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Origin {
@@ -62,6 +65,8 @@ impl Origin {
 
     /// Writes the values; `own_host` is what the client asked for.
     pub fn fields(&self, own_host: Option<&[u8]>, out: &mut ForwardedFields) {
+        out.addresses.reserve(ROOM);
+        out.forwarded.reserve(2 * ROOM);
         out.proto = if self.secure { "https" } else { "http" };
         let host = self.host.as_deref().or(own_host).unwrap_or_default();
         out.host.extend_from_slice(host);

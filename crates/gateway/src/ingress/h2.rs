@@ -88,6 +88,7 @@ pub(crate) async fn serve(line: Arc<Line>, io: Io, first: BytesMut, watched: Wat
         match accepted {
             Some(Ok((request, respond))) => {
                 idle = false;
+                watched.clear();
                 busy.fetch_add(1, Relaxed);
                 let stream = serve_stream(Arc::clone(&line), request, respond, Busy(Arc::clone(&busy)));
                 tokio::spawn(stream);

@@ -29,6 +29,9 @@ use crate::peer::{Fault, Peer, Relay, Side, Stream};
 use crate::upstream::{ConnectError, Endpoint, Fresh, Kept};
 use crate::watch::Watched;
 
+/// Interim heads that an upstream may send before its answer.
+const MAX_INTERIM: usize = 16;
+
 /// What the connection does after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -61,6 +64,8 @@ struct Upstream {
     endpoint: Arc<Endpoint>,
     /// Over HTTP/2: the head to come.
     answer: Option<ResponseFuture>,
+    /// Interim heads so far.
+    interim: usize,
 }
 
 /// An answered call, ready to be relayed.
@@ -174,11 +179,21 @@ async fn ask(
     call.asked_at = Some(Instant::now());
     let empty = call.head.as_ref().is_none_or(|head| head.framing().is_empty());
     let mut upload = if empty { Relay::empty() } else { Relay::new(std::mem::take(&mut call.request_body)) };
-    if let (Some(head), Peer::H1(wire)) = (&call.head, &mut *client) {
-        wire.decoder = BodyDecoder::new(head.framing(), &call.plan.limits);
-        if head.expect_continue() && !empty && wire.input.is_empty() {
-            wire.output.extend_from_slice(probity_http1::CONTINUE);
-            let _ = wire.flush().await;
+    if let Some(head) = &call.head {
+        let waits = head.expect_continue() && !empty;
+        match &mut *client {
+            Peer::H1(wire) => {
+                wire.decoder = BodyDecoder::new(head.framing(), &call.plan.limits);
+                if waits && wire.input.is_empty() {
+                    wire.output.extend_from_slice(probity_http1::CONTINUE);
+                }
+            }
+            Peer::H2(stream) if waits => {
+                let mut go_on = http::Response::new(());
+                *go_on.status_mut() = http::StatusCode::CONTINUE;
+                stream.inform(go_on);
+            }
+            Peer::H2(_) => {}
         }
     }
     watched.within(if empty { timeouts.upstream_ms } else { timeouts.idle_ms });
@@ -212,6 +227,8 @@ async fn ask(
             }
             Poll::Pending => {}
         }
+        // An interim head waits for nothing. Should the client be gone, the next line finds out.
+        let _ = client.poll_flush(cx);
         if !upload.is_going() && client.poll_gone(cx).is_ready() {
             return Poll::Ready(Err(Stop::Abort(End::ClientAborted)));
         }
@@ -273,7 +290,12 @@ async fn send_head(call: &Call, endpoint: &Arc<Endpoint>, connection: Fresh) -> 
                 write_request_head(&mut wire.output, head.method(), &target, fields, head.framing());
             written.map_err(|refusal| Reason::of_client(refusal, Place::RequestHeader))?;
             wire.encoder = BodyEncoder::new(head.framing());
-            return Ok(Upstream { peer: Peer::H1(wire), endpoint: Arc::clone(endpoint), answer: None });
+            return Ok(Upstream {
+                peer: Peer::H1(wire),
+                endpoint: Arc::clone(endpoint),
+                answer: None,
+                interim: 0,
+            });
         }
         Fresh::H2(sender) => sender,
     };
@@ -284,7 +306,12 @@ async fn send_head(call: &Call, endpoint: &Arc<Endpoint>, connection: Fresh) -> 
     let mut sender = peer.ready().await.map_err(|_| refusal::UPSTREAM_ABORTED)?;
     let (answer, send) = sender.send_request(request, empty).map_err(|_| refusal::UPSTREAM_ABORTED)?;
     let stream = Stream::of_upstream(send, !empty);
-    Ok(Upstream { peer: Peer::H2(Box::new(stream)), endpoint: Arc::clone(endpoint), answer: Some(answer) })
+    Ok(Upstream {
+        peer: Peer::H2(Box::new(stream)),
+        endpoint: Arc::clone(endpoint),
+        answer: Some(answer),
+        interim: 0,
+    })
 }
 
 /// The final head of the answer; interim ones are passed on.
@@ -316,6 +343,10 @@ fn poll_head(
         }
         if !response.is_interim() {
             return Poll::Ready(Ok(response));
+        }
+        upstream.interim += 1;
+        if upstream.interim > MAX_INTERIM {
+            return Poll::Ready(Err(Fault::Invalid(probity_http1::Refusal::Status)));
         }
         pass_interim(call, client, &response);
     }

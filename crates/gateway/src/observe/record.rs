@@ -104,6 +104,9 @@ fn fill(
             findings,
         );
     }
+    if let Some(head) = call.response {
+        scan_answer_head(scanner, head, findings);
+    }
     if let Some(facts) = &response {
         signals.0 |= facts.signals.0;
         scan_body(
@@ -190,18 +193,38 @@ fn scan_head(scanner: &Scanner, request: &RequestHead, call: &Observed<'_>, find
     }
 }
 
+fn scan_answer_head(scanner: &Scanner, response: &ResponseHead, findings: &mut Findings) {
+    let scanned = response.headers().filter(|(name, value)| {
+        value.len() <= MAX_SCANNED_VALUE && (is_own_field(name) || name.eq_ignore_ascii_case(b"location"))
+    });
+    for (name, value) in scanned.take(MAX_SCANNED_FIELDS) {
+        scanner.scan_field(Place::ResponseHeader, text(name), text(value), findings);
+    }
+}
+
 /// Segments that could be more than a word or a small number.
 fn may_hold_class(segment: &str) -> bool {
     segment.len() >= 8 && segment.bytes().any(|byte| byte.is_ascii_digit() || matches!(byte, b'@' | b'%'))
 }
 
-/// Fields that an application made up: the registered ones have no room for personal data, or are not worth the time.
+/// Fields that an application made up: the registered and usual ones have no room for personal data.
 fn is_own_field(name: &[u8]) -> bool {
+    let is = |usual: &[u8]| name.eq_ignore_ascii_case(usual);
     name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"x-"))
         && !name.get(..11).is_some_and(|start| start.eq_ignore_ascii_case(b"x-forwarded"))
-        && !name.eq_ignore_ascii_case(b"x-request-id")
-        && !name.eq_ignore_ascii_case(b"x-real-ip")
+        && !USUAL_FIELDS.iter().any(|usual| is(usual))
 }
+
+const USUAL_FIELDS: [&[u8]; 8] = [
+    b"x-request-id",
+    b"x-real-ip",
+    b"x-content-type-options",
+    b"x-frame-options",
+    b"x-xss-protection",
+    b"x-powered-by",
+    b"x-requested-with",
+    b"x-dns-prefetch-control",
+];
 
 fn scan_body(
     scanner: &Scanner,

@@ -135,10 +135,6 @@ impl Wire {
         }
     }
 
-    pub async fn flush(&mut self) -> Result<(), Fault> {
-        std::future::poll_fn(|cx| self.poll_flush(cx)).await
-    }
-
     /// Also reads what the peer pipelines, up to a bound: only a read tells that it closed.
     pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.input.len() < READ_AHEAD {

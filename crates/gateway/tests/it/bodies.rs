@@ -133,6 +133,47 @@ async fn interim_answers_pass_and_100_does_not() {
     assert_eq!(status(&client.until("\r\n\r\nx").await), 200);
 }
 
+/// A hint reaches the client before the answer is made; endless hints are no answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn hints_do_not_wait_and_do_not_pile_up() {
+    let (release, released) = tokio::sync::watch::channel(false);
+    let address = scripted(move |mut client| {
+        let mut released = released.clone();
+        async move {
+            client.until("\r\n\r\n").await;
+            client.send("HTTP/1.1 103 Early Hints\r\n\r\n").await;
+            released.wait_for(|released| *released).await.unwrap();
+            client.send("HTTP/1.1 103 Early Hints\r\n\r\n".repeat(50)).await;
+            client.rest().await;
+        }
+    })
+    .await;
+    let bench = Bench::start(&bundle(&[address])).await;
+    let mut client = bench.connect().await;
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(status(&client.until("\r\n\r\n").await), 103);
+    release.send(true).unwrap();
+    let answer = client.until("upstream-invalid").await;
+    assert_eq!(answer.matches("103 Early Hints").count(), 15);
+    assert_eq!(bench.record().end, End::UpstreamInvalid);
+}
+
+/// A message means the same however its bytes arrive.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_may_come_in_pieces() {
+    let bench = Bench::start(&bundle(&[echo().await])).await;
+    let mut client = bench.connect().await;
+    let request = "POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;x\r\nab\r\n1\r\nc\r\n0\r\nX-T: u\r\n\r\n";
+    for at in 1..request.len() {
+        let (first, second) = request.split_at(at);
+        client.send(first).await;
+        tokio::task::yield_now().await;
+        let answer = client.ask(second).await;
+        assert_eq!(status(&answer), 200, "cut at {at}: {answer}");
+        assert!(answer.ends_with("abc\ntrailer x-t: u"), "cut at {at}: {answer}");
+    }
+}
+
 /// Each event arrives before the next one is made.
 #[tokio::test(flavor = "multi_thread")]
 async fn server_sent_events_flow() {

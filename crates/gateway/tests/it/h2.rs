@@ -107,6 +107,18 @@ async fn connect_is_refused_by_name() {
     assert!(String::from_utf8(body).unwrap().contains(r#""reason":"connect""#));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_is_told_to_continue() {
+    let bench = bench(UpstreamProtocol::Http1).await;
+    let mut client = h2_client(bench.address()).await;
+    let request = post("/").header("expect", "100-continue").body(()).unwrap();
+    let (mut answer, mut send) = client.send_request(request, false).unwrap();
+    let interim = std::future::poll_fn(|cx| answer.poll_informational(cx)).await.unwrap().unwrap();
+    assert_eq!(interim.status(), 100);
+    send.send_data(Bytes::from_static(b"x"), true).unwrap();
+    assert_eq!(answer.await.unwrap().status(), 200);
+}
+
 /// A body that differs from its `content-length` is never completed upstream.
 #[tokio::test(flavor = "multi_thread")]
 async fn content_length_must_not_lie() {

@@ -171,6 +171,21 @@ async fn bundles_are_applied_while_traffic_runs() {
     bench.is_settled(calls);
 }
 
+/// A listener may change its name and keep its socket.
+#[tokio::test(flavor = "multi_thread")]
+async fn listeners_are_renamed_in_place() {
+    let mut bundle = bundle(&[echo().await]);
+    bundle.listeners[0].address = nowhere().to_string();
+    let bench = Bench::start(&bundle).await;
+    let mut client = bench.connect().await;
+    assert_eq!(status(&client.ask(GET).await), 200);
+    bundle.listeners[0].name = "renamed".into();
+    bench.gateway.apply(sign(&bundle)).unwrap();
+    assert_eq!(bench.gateway.listeners()[0].0, "renamed");
+    assert_eq!(status(&client.ask(GET).await), 200);
+    assert_eq!(status(&bench.connect().await.ask(GET).await), 200);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drain_waits_for_open_calls() {
     let (release, released) = tokio::sync::watch::channel(false);
