@@ -58,7 +58,10 @@ fn rust(name: &str, text: &str, faults: &mut Vec<String>) {
             ));
         }
         if line.trim_start().starts_with("#[ignore]") {
-            faults.push(format!("{name}:{}: an ignored test proves nothing; say why and what runs it", number + 1));
+            faults.push(format!(
+                "{name}:{}: an ignored test proves nothing; say why and what runs it",
+                number + 1
+            ));
         }
     }
 }
