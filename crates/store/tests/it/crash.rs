@@ -135,4 +135,5 @@ async fn everything_is_there(path: &Path, last: u64) {
     let query = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, "PRAGMA integrity_check");
     let verdict: String = raw.query_one_raw(query).await.unwrap().unwrap().try_get_by_index(0).unwrap();
     assert_eq!(verdict, "ok");
+    raw.close().await.unwrap();
 }

@@ -1,39 +1,56 @@
 //! Runs one test body on every database.
 
 use std::future::Future;
+use std::sync::{Arc, Mutex};
 
 use probity_store::{Store, Target};
 use tempfile::TempDir;
 
 use crate::postgres;
 
-/// An empty database of its own for one test.
+/// An empty database of its own for one test. Clones are the same place.
+#[derive(Clone)]
 pub struct Place {
     pub target: Target,
-    _folder: Option<TempDir>,
+    opened: Arc<Mutex<Vec<Store>>>,
+    _folder: Option<Arc<TempDir>>,
 }
 
 impl Place {
     pub fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { target: Target::Sqlite(folder.path().join("probity.sqlite")), _folder: Some(folder) }
+        let target = Target::Sqlite(folder.path().join("probity.sqlite"));
+        Self { _folder: Some(Arc::new(folder)), ..Self::of(target) }
     }
 
     pub fn memory() -> Self {
-        Self { target: Target::Memory, _folder: None }
+        Self::of(Target::Memory)
     }
 
     pub fn postgres() -> Self {
-        Self { target: Target::Postgres(postgres::fresh_database()), _folder: None }
+        Self::of(Target::Postgres(postgres::fresh_database()))
+    }
+
+    fn of(target: Target) -> Self {
+        Self { target, opened: Arc::default(), _folder: None }
     }
 
     pub async fn open(&self) -> Store {
-        Store::open(&self.target).await.unwrap()
+        let store = Store::open(&self.target).await.unwrap();
+        self.opened.lock().unwrap().push(store.clone());
+        store
     }
 }
 
+/// Closes what the test opened: SQLite still writes while a connection goes, and its folder goes next.
 pub fn run<F: Future<Output = ()>>(place: Place, body: impl FnOnce(Place) -> F) {
-    block_on(body(place));
+    block_on(async {
+        body(place.clone()).await;
+        let opened = std::mem::take(&mut *place.opened.lock().unwrap());
+        for store in opened {
+            store.close().await.unwrap();
+        }
+    });
 }
 
 pub fn block_on<F: Future>(future: F) -> F::Output {

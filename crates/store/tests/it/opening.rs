@@ -29,14 +29,9 @@ async fn opening_twice_is_fine(place: Place) {
 }
 
 async fn two_that_open_at_once_make_one_schema(place: Place) {
-    let opened = tokio::join!(
-        Store::open(&place.target),
-        Store::open(&place.target),
-        Store::open(&place.target),
-        Store::open(&place.target)
-    );
+    let opened = tokio::join!(place.open(), place.open(), place.open(), place.open());
     for store in [opened.0, opened.1, opened.2, opened.3] {
-        store.unwrap().put_state("key", b"value").await.unwrap();
+        store.put_state("key", b"value").await.unwrap();
     }
 }
 

@@ -30,6 +30,7 @@ async fn tables_are_as_committed(place: Place) {
     };
     let raw = Database::connect(ConnectOptions::new(url)).await.unwrap();
     let rows = raw.query_all_raw(Statement::from_string(raw.get_database_backend(), query)).await.unwrap();
+    raw.close().await.unwrap();
     let lines = rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap() + "\n");
     compare(file, &lines.collect::<String>());
 }
