@@ -85,7 +85,7 @@ pub fn instructions() -> anyhow::Result<Vec<Figure>> {
     let bench = example("probity-gateway", "bench_gateway")?;
     let how = "callgrind, keep-alive GET over 8 connections, clear text, one worker";
     let mut figures = Vec::new();
-    let mut measured = |body: &str, mode: &str| -> anyhow::Result<u64> {
+    let measured = |body: &str, mode: &str| -> anyhow::Result<u64> {
         let origin = origin(&bench, body)?;
         let once = counted(&bench, &origin.address, mode, CALLS)?;
         let twice = counted(&bench, &origin.address, mode, 2 * CALLS)?;
