@@ -24,19 +24,11 @@ pub struct SegmentCheck {
 }
 
 /// `path` is a data folder or its `ledger` folder.
-pub fn verify(path: &Path, key: Option<&str>, checkpoint: Option<&Path>) -> anyhow::Result<Verified> {
+pub fn verify(path: &Path, keys: &[String], checkpoints: &[PathBuf]) -> anyhow::Result<Verified> {
     let (ledger, events) = folders(path)?;
-    let key =
-        key.map(|text| VerifierKey::parse(&key_text(text)?).map_err(anyhow::Error::from)).transpose()?;
-    let anchor = match checkpoint {
-        Some(file) => {
-            let text = std::fs::read_to_string(file)
-                .with_context(|| format!("cannot read the checkpoint `{}`", file.display()))?;
-            Some(Checkpoint::parse(&text).context("the checkpoint is not one")?)
-        }
-        None => None,
-    };
-    let report = probity_ledger::verify_dir(&ledger, key, anchor);
+    let keys: Vec<VerifierKey> = keys.iter().map(|text| key(text)).collect::<Result<_, _>>()?;
+    let anchors: Vec<Checkpoint> = checkpoints.iter().map(|file| anchor(file)).collect::<Result<_, _>>()?;
+    let report = probity_ledger::verify_dir(&ledger, keys, anchors);
     let segments = match &events {
         Some(events) => check_segments(&ledger, events),
         None => SegmentCheck::default(),
@@ -46,12 +38,18 @@ pub fn verify(path: &Path, key: Option<&str>, checkpoint: Option<&Path>) -> anyh
 }
 
 /// A key given as text or as a file that holds it.
-fn key_text(text: &str) -> anyhow::Result<String> {
+fn key(text: &str) -> anyhow::Result<VerifierKey> {
     if text.contains('+') {
-        return Ok(text.to_owned());
+        return Ok(VerifierKey::parse(text)?);
     }
     let read = std::fs::read_to_string(text).with_context(|| format!("cannot read the key file `{text}`"))?;
-    Ok(read.trim().to_owned())
+    Ok(VerifierKey::parse(read.trim())?)
+}
+
+fn anchor(file: &Path) -> anyhow::Result<Checkpoint> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("cannot read the checkpoint `{}`", file.display()))?;
+    Checkpoint::parse(&text).with_context(|| format!("`{}` is not a checkpoint", file.display()))
 }
 
 fn folders(path: &Path) -> anyhow::Result<(PathBuf, Option<PathBuf>)> {

@@ -42,6 +42,7 @@ use tracing::{error, info, warn};
 
 use crate::catalog::Catalog;
 use crate::clock::now;
+use crate::config::GatewayConfig;
 use crate::keys::VaultSegmentKeys;
 use crate::sources::Loaded;
 
@@ -212,7 +213,7 @@ impl App {
             .engine()
             .map_err(|faults| anyhow::anyhow!("the catalogue has faults:\n{}", lines(&faults)))?;
         let catalogue = Digest(probity_ledger::sha256(&catalog.digest_input()));
-        let gateway = GatewayId::new(options.loaded.as_ref().map_or("gw-1", |l| &l.config.gateway.id));
+        let gateway = gateway(&options);
         let (sender, receiver) = sync_channel(INBOX);
         let inbox = Inbox { sender, behind: Arc::new(AtomicBool::new(false)) };
         let (closed_sender, closed_segments) = std::sync::mpsc::channel();
@@ -265,6 +266,7 @@ impl App {
         } else {
             app.configure_from_store(at)?;
         }
+        app.catch_up_segments()?;
         app.record_gaps(at)?;
         app.fold_from_events()?;
         app.look_at_ledger(at);
@@ -526,6 +528,19 @@ impl App {
         Ok(())
     }
 
+    /// Segments that closed while nobody could write their leaf.
+    fn catch_up_segments(&mut self) -> anyhow::Result<()> {
+        let known = self.handle.block_on(self.store.segments())?;
+        let known: BTreeSet<&str> = known.iter().map(|row| row.file.as_str()).collect();
+        let missed = self.events.closed_segments();
+        for segment in missed.iter().filter(|segment| !known.contains(segment.file.as_str())) {
+            self.record_segment(segment)?;
+        }
+        // Those that recovery closed were among them.
+        while self.closed_segments.try_recv().is_ok() {}
+        Ok(())
+    }
+
     fn record_closed_segments(&mut self) -> anyhow::Result<()> {
         while let Ok(segment) = self.closed_segments.try_recv() {
             self.record_segment(&segment)?;
@@ -605,6 +620,14 @@ fn tenant(options: &OpenOptions) -> String {
 fn known_tenant(data: &Path) -> String {
     std::fs::read_to_string(data.join("tenant"))
         .map_or_else(|_| "default".to_owned(), |text| text.trim().to_owned())
+}
+
+/// The gateway whose records the folder holds; commands without a configuration read them as its own.
+fn gateway(options: &OpenOptions) -> GatewayId {
+    let configured = options.loaded.as_ref().map(|loaded| loaded.config.gateway.id.clone());
+    let known = || std::fs::read_to_string(options.data.join("gateway")).ok();
+    let id = configured.or_else(known).unwrap_or_else(|| GatewayConfig::default().id);
+    GatewayId::new(id.trim())
 }
 
 fn store_target(options: &OpenOptions) -> Target {

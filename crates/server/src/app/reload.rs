@@ -45,6 +45,7 @@ impl App {
         let kept = serde_json::json!({"file": file, "text": loaded.text}).to_string();
         self.handle.block_on(self.store.put_state("configuration", kept.as_bytes()))?;
         std::fs::write(self.data.join("tenant"), &loaded.config.tenant)?;
+        std::fs::write(self.data.join("gateway"), self.gateway.as_str())?;
         if let Some(url) = &loaded.config.store.url {
             std::fs::write(self.data.join("store"), url)?;
         }
