@@ -76,9 +76,9 @@ pub fn ask(place: &Place, loaded: Option<Loaded>, command: Command) -> Result<Re
         return Err(Failure { code: Exit::Server, text });
     }
     let (mut app, _receiver) = App::open(place.options(loaded), runtime.handle().clone())?;
+    app.refresh()?;
     // What only reads changes nothing: no verdict is logged for having looked.
     if command.only_reads() {
-        app.refresh()?;
         return Ok(app.execute(command)?);
     }
     let reply = app.execute(command)?;
