@@ -70,7 +70,7 @@ pub enum Command {
     Report(ReportArgs),
     /// Re-verify a ledger offline and name what was changed.
     #[command(
-        after_help = "Example:\n  probity verify probity-data --key probity.vkey --checkpoint kept.txt"
+        after_help = "Example:\n  probity verify probity-data --key evidence.vkey --checkpoint kept.txt\n\nEach log has its key: give both, and a checkpoint of both, to hold the whole ledger against what was kept elsewhere."
     )]
     Verify(VerifyArgs),
     /// The tamper-evident log.
@@ -275,12 +275,12 @@ pub enum ReportFormat {
 pub struct VerifyArgs {
     /// A data folder or its ledger folder.
     pub path: PathBuf,
-    /// Verifier key (text or file) from outside.
-    #[arg(long)]
-    pub key: Option<String>,
-    /// Checkpoint kept elsewhere.
-    #[arg(long, value_name = "FILE")]
-    pub checkpoint: Option<PathBuf>,
+    /// Verifier key (text or file) from outside; once for each log.
+    #[arg(long = "key", value_name = "KEY")]
+    pub keys: Vec<String>,
+    /// Checkpoint kept elsewhere; any number of them.
+    #[arg(long = "checkpoint", value_name = "FILE")]
+    pub checkpoints: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -139,6 +139,12 @@ fn finding(place: &Place, command: FindingCommand, format: Format) -> Result<Exi
             let until = Timestamp::parse(&until).ok_or_else(|| {
                 Failure::usage(format!("`{until}` is not a date, expected `2027-01-31` or RFC 3339"))
             })?;
+            if reason.trim().is_empty() {
+                return Err(Failure::usage("a mute needs a reason"));
+            }
+            if until <= probity_server::clock::now() {
+                return Err(Failure::usage(format!("a mute must end in the future, `{until}` is past")));
+            }
             Command::FindingMute { finding, reason, until }
         }
     };
@@ -181,7 +187,7 @@ fn write_report(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 fn verify(args: &VerifyArgs, format: Format) -> Result<Exit, Failure> {
-    let verified = verify::verify(&args.path, args.key.as_deref(), args.checkpoint.as_deref())
+    let verified = verify::verify(&args.path, &args.keys, &args.checkpoints)
         .map_err(|problem| Failure { code: Exit::Usage, text: format!("{problem:#}") })?;
     match format {
         Format::Text => output::text(&render::verified(&verified)),

@@ -297,7 +297,7 @@ async fn headless(place: &Place, folder: &Path, root: Root, plan: &Plan) -> anyh
 
 /// The stopped folder, verified as an outsider would; its sizes include the slot that the stop closed.
 fn verify_stopped(data: &Path, mut status: LedgerStatus) -> anyhow::Result<LedgerStatus> {
-    let verified = verify::verify(data, None, None)?;
+    let verified = verify::verify(data, &[], &[])?;
     status.verified = verified.sound;
     status.note = verified.ledger.summary();
     for (log, status) in [(LogId::Evidence, &mut status.evidence), (LogId::Verdicts, &mut status.verdicts)] {
