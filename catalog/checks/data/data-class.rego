@@ -44,26 +44,28 @@ bodiless if {
 	}
 }
 
-# Pointers of documented fields, with the class that the specification gives them.
-declared[field.pointer] contains object.get(field, "class", null) if {
+# Documented fields, each as its pointer and the class that the specification gives it.
+declared := {[field.pointer, object.get(field, "class", null)] |
 	some entry in input.facts["specification.response_fields"]
 	some field in entry.value
 }
+
+unclassed := {pointer | some [pointer, null] in declared} - {pointer | some [pointer, class] in declared; class != null}
 
 annotated if {
 	some entry in input.facts["specification.schema"]
 	entry.value.classes_declared
 }
 
-found contains {"field": hit.field, "class": hit.class, "source": entry.source} if {
+found := [{"field": hit.field, "class": hit.class, "source": entry.source} |
 	some entry in input.facts["traffic.classes"]
 	some hit in entry.value
 	hit.place == "response-body"
 	hit.on_ok
 	hit.class != "ip-address"
-}
+]
 
-seen_classes contains hit.class if some hit in found
+seen_classes := {hit.class | some hit in found}
 
 fail contains {
 	"rule": "PRB-data-class-none",
@@ -84,7 +86,7 @@ fail contains {
 } if {
 	annotated
 	some hit in found
-	declared[hit.field] == {null}
+	hit.field in unclassed
 }
 
 fail contains {
@@ -94,8 +96,8 @@ fail contains {
 	"source": hit.source,
 } if {
 	some hit in found
-	some class in declared[hit.field]
-	class in input.params.harmless
+	some class in input.params.harmless
+	[hit.field, class] in declared
 }
 
 pass contains {

@@ -39,8 +39,13 @@ bodiless if {
 	}
 }
 
-declared contains field.pointer if {
+declared := {field.pointer |
 	some entry in input.facts["specification.response_fields"]
+	some field in entry.value
+}
+
+returned := {field |
+	some entry in input.facts["traffic.response_fields"]
 	some field in entry.value
 }
 
@@ -62,18 +67,16 @@ excess_hit(hit) if {
 	hit.class != "ip-address"
 }
 
-sensitive_fields contains hit.field if {
+sensitive_fields := {hit.field |
 	some entry in input.facts["traffic.classes"]
 	some hit in entry.value
 	excess_hit(hit)
 }
 
 # Fields that are not declared as such, and neither hold a declared field nor lie below one whose members are open.
-excess contains field if {
+excess := {field |
 	count(declared) > 0
-	some entry in input.facts["traffic.response_fields"]
-	some field in entry.value
-	not field in declared
+	some field in returned - declared
 	not holds_declared(field)
 	not below_open(field)
 }
@@ -97,12 +100,11 @@ fail contains {
 	"message": sprintf("answers carry %s, which the specification does not declare", [field]),
 	"source": entry.source,
 } if {
-	some entry in input.facts["traffic.response_fields"]
-	some field in entry.value
-	field in excess
-	not field in sensitive_fields
+	some field in excess - sensitive_fields
 	# Of a whole undeclared object, its top says it all.
 	not parent(field) in excess
+	some entry in input.facts["traffic.response_fields"]
+	field in entry.value
 }
 
 pass contains {

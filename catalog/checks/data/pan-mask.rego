@@ -43,38 +43,29 @@ inspected if {
 	entry.value
 }
 
-shown contains hit if {
+shown := [{"hit": hit, "source": entry.source} |
 	some entry in input.facts["traffic.classes"]
 	some hit in entry.value
 	hit.class == "card-number"
 	startswith(hit.place, "response-")
-}
-
-clear if {
-	some hit in shown
-	not hit.masked
-}
+]
 
 fail contains {
 	"rule": "PRB-pan-clear",
 	"place": concat(":", [hit.place, hit.field]),
 	"message": sprintf("a full card number stands in %s of the %s", [hit.field, replace(hit.place, "-", " ")]),
-	"source": entry.source,
+	"source": source,
 } if {
-	some entry in input.facts["traffic.classes"]
-	some hit in entry.value
-	hit in shown
+	some {"hit": hit, "source": source} in shown
 	not hit.masked
 }
 
 pass contains {
 	"message": "every card number in the answers that were inspected was masked",
-	"source": entry.source,
+	"source": source,
 } if {
 	inspected
-	count(shown) > 0
-	not clear
-	some entry in input.facts["traffic.classes"]
+	some {"hit": _, "source": source} in shown
 }
 
 not_applicable contains {

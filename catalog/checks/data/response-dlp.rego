@@ -61,6 +61,14 @@ takes_secret if {
 	hit.place == "request-body"
 }
 
+# What leaves unmasked, with its source.
+leaving := [{"hit": hit, "source": entry.source} |
+	some entry in input.facts["traffic.classes"]
+	some hit in entry.value
+	not hit.masked
+	sensitive(hit)
+]
+
 grave(hit) if hit.group in {"card", "card-authentication", "health", "secret"}
 
 grave(hit) if hit.class in input.params.identity_numbers
@@ -71,13 +79,10 @@ fail contains {
 	"rule": "PRB-dlp-unauthenticated",
 	"place": place(hit),
 	"message": sprintf("anyone is given %s in %s of the %s", [hit.class, hit.field, replace(hit.place, "-", " ")]),
-	"source": entry.source,
+	"source": source,
 } if {
 	not takes_secret
-	some entry in input.facts["traffic.classes"]
-	some hit in entry.value
-	sensitive(hit)
-	not hit.masked
+	some {"hit": hit, "source": source} in leaving
 	hit.unauthenticated
 	hit.on_ok
 }
@@ -86,26 +91,20 @@ fail contains {
 	"rule": "PRB-dlp-error",
 	"place": place(hit),
 	"message": sprintf("an error carries %s in %s of the %s", [hit.class, hit.field, replace(hit.place, "-", " ")]),
-	"source": entry.source,
+	"source": source,
 } if {
-	some entry in input.facts["traffic.classes"]
-	some hit in entry.value
-	sensitive(hit)
-	grave(hit)
-	not hit.masked
+	some {"hit": hit, "source": source} in leaving
 	hit.on_error
+	grave(hit)
 }
 
 fail contains {
 	"rule": "PRB-dlp-undeclared",
 	"place": place(hit),
 	"message": sprintf("%s leaves in %s, which the specification does not declare", [hit.class, hit.field]),
-	"source": entry.source,
+	"source": source,
 } if {
-	some entry in input.facts["traffic.classes"]
-	some hit in entry.value
-	sensitive(hit)
-	not hit.masked
+	some {"hit": hit, "source": source} in leaving
 	hit.on_ok
 	hit.declared == false
 }
@@ -129,14 +128,7 @@ pass contains {
 	some entry in input.facts["traffic.classes"]
 	hits := [hit | some hit in entry.value; sensitive(hit)]
 	count(hits) > 0
-	not clear
-}
-
-clear if {
-	some entry in input.facts["traffic.classes"]
-	some hit in entry.value
-	sensitive(hit)
-	not hit.masked
+	count(leaving) == 0
 }
 
 not_applicable contains {"message": "no field is documented, and successful answers have no body"} if bodiless
@@ -145,6 +137,6 @@ no_evidence contains {
 	"message": "sensitive data goes unmasked to callers with a credential, and nothing is enforced that would stop more of it",
 	"source": entry.source,
 } if {
-	clear
+	count(leaving) > 0
 	some entry in input.facts["traffic.classes"]
 }

@@ -51,21 +51,19 @@ inspected if {
 	entry.value
 }
 
-hits contains hit if {
+hits := [{"hit": hit, "source": entry.source} |
 	some entry in input.facts["traffic.classes"]
 	some hit in entry.value
 	hit.group == "card-authentication"
-}
+]
 
 fail contains {
 	"rule": "PRB-sad-returned",
 	"place": concat(":", [hit.place, hit.field]),
 	"message": sprintf("%s stands in %s of the %s", [hit.class, hit.field, replace(hit.place, "-", " ")]),
-	"source": entry.source,
+	"source": source,
 } if {
-	some entry in input.facts["traffic.classes"]
-	some hit in entry.value
-	hit in hits
+	some {"hit": hit, "source": source} in hits
 	startswith(hit.place, "response-")
 	not hit.masked
 }
@@ -74,11 +72,9 @@ fail contains {
 	"rule": "PRB-sad-in-url",
 	"place": concat(":", [hit.place, hit.field]),
 	"message": sprintf("%s stands in the address, which logs keep", [hit.class]),
-	"source": entry.source,
+	"source": source,
 } if {
-	some entry in input.facts["traffic.classes"]
-	some hit in entry.value
-	hit in hits
+	some {"hit": hit, "source": source} in hits
 	hit.place in {"request-path", "request-query"}
 }
 
@@ -99,12 +95,10 @@ looked_into if bodiless
 
 pass contains {
 	"message": "the operation takes such data in its request, and its answers do not return it",
-	"source": entry.source,
+	"source": source,
 } if {
 	looked_into
-	some entry in input.facts["traffic.classes"]
-	some hit in entry.value
-	hit in hits
+	some {"hit": hit, "source": source} in hits
 	hit.place == "request-body"
 }
 

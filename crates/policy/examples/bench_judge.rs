@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use probity_model::fact::FactDefinition;
+use probity_model::time::MICROS_PER_HOUR;
 use probity_model::{Check, Source, SourceKind, Status, Subject, SubjectFacts, SubjectKind, Timestamp};
 use probity_policy::rego::{CheckSource, Engine, metadata_block};
 use probity_reader::config::from_yaml;
@@ -39,6 +40,7 @@ fn main() {
         let mut again = Vec::new();
         let mut judgements = 0;
         let mut cpu = Vec::new();
+        let mut next_hour = Vec::new();
         for _ in 0..ROUNDS {
             let engine = load();
             let (began, ticks) = (Instant::now(), cpu_time());
@@ -48,10 +50,18 @@ fn main() {
             let began = Instant::now();
             judge_all(&engine, &subjects, at, workers);
             again.push(began.elapsed());
+            let later = at.plus_micros(MICROS_PER_HOUR);
+            let mut subjects = subjects.clone();
+            let entries = subjects.iter_mut().flat_map(|facts| facts.facts.values_mut()).flatten();
+            entries.for_each(|entry| entry.seen_at = later);
+            let began = Instant::now();
+            judge_all(&engine, &subjects, later, workers);
+            next_hour.push(began.elapsed());
         }
         say(json!({
             "figure": "judge_all", "operations": OPERATIONS, "judgements": judgements, "workers": workers,
             "ms": ms(median(&mut first)), "cpu_ms": ms(median(&mut cpu)), "same_inputs_again_ms": ms(median(&mut again)),
+            "same_facts_next_hour_ms": ms(median(&mut next_hour)),
         }));
     }
 

@@ -143,7 +143,7 @@ impl Engine {
         let said = if view.facts.is_empty() {
             Arc::new(silence(prepared, &view))
         } else {
-            let key = self.memo.key(check.as_str(), evidence.as_bytes());
+            let key = self.memo.key(&view);
             self.memo.recall(key).unwrap_or_else(|| {
                 let said = Arc::new(prepared.run(&view, self.limit));
                 if said.problem.is_none() {

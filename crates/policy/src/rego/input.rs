@@ -1,6 +1,7 @@
 //! The input of a rule: the evidence, and the same document as a value of the interpreter.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use probity_model::evidence::EvidenceError;
 use probity_model::fact::{FactType, RULE_INPUT_VERSION};
@@ -21,6 +22,7 @@ pub(super) struct Malformed {
 /// What is judged: the facts that the check needs, nothing else. Borrowed, so that nothing is copied before it is known
 /// whether the rules must run at all.
 pub(super) struct View<'a> {
+    pub prepared: &'a Prepared,
     pub subject: &'a Subject,
     pub at: Timestamp,
     pub params: &'a BTreeMap<String, Json>,
@@ -39,7 +41,7 @@ impl<'a> View<'a> {
             let entries = facts.facts.get(&need.key)?.as_slice();
             (!entries.is_empty()).then_some((need, entries))
         });
-        Self { subject: &facts.subject, at, params, facts: needed.collect() }
+        Self { prepared, subject: &facts.subject, at, params, facts: needed.collect() }
     }
 
     pub fn has(&self, need: &Need) -> bool {
@@ -85,6 +87,33 @@ impl<'a> View<'a> {
             ("params", Value::from(self.params.iter().map(pair).collect::<BTreeMap<_, _>>())),
             ("facts", Value::from(facts.collect::<BTreeMap<_, _>>())),
         ])
+    }
+}
+
+/// What the rules can tell apart: two inputs with the same hash are judged alike. Evidence holds more than that.
+impl Hash for View<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let reads = self.prepared.reads;
+        self.prepared.check.id.hash(state);
+        self.subject.kind.hash(state);
+        if reads.subject {
+            self.subject.id.hash(state);
+        }
+        if reads.at {
+            self.at.hash(state);
+        }
+        self.params.hash(state);
+        for (need, entries) in &self.facts {
+            need.key.hash(state);
+            entries.len().hash(state);
+            for entry in *entries {
+                entry.source.hash(state);
+                entry.value.hash(state);
+                if reads.seen_at {
+                    entry.seen_at.hash(state);
+                }
+            }
+        }
     }
 }
 

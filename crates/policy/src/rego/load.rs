@@ -28,10 +28,45 @@ pub struct CheckSource {
 pub(super) struct Prepared {
     pub check: Check,
     pub needs: Vec<Need>,
+    pub reads: Reads,
     /// Never run itself; the interpreters that run are its clones.
     pub compiled: regorus::Engine,
     /// One for each caller that judges at the same time.
     pub idle: Mutex<Vec<regorus::Engine>>,
+}
+
+/// Parts of the input beside facts and parameters that the rules read; inputs that differ only in the others come to
+/// the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Reads {
+    pub at: bool,
+    pub subject: bool,
+    pub seen_at: bool,
+}
+
+impl Reads {
+    fn of(tokens: &[Token]) -> Self {
+        let mut reads = Self::default();
+        for token in tokens {
+            let text = match &token.kind {
+                TokenKind::Path(text) | TokenKind::Text(text) => text.as_str(),
+                TokenKind::Sign(_) => continue,
+            };
+            reads.seen_at |= text.split('.').any(|part| part == "seen_at");
+            let mut parts = text.split('.');
+            if !matches!(token.kind, TokenKind::Path(_)) || parts.next() != Some("input") {
+                continue;
+            }
+            match parts.next() {
+                Some("facts" | "params" | "version") => {}
+                Some("at") => reads.at = true,
+                Some("subject") => reads.subject = true,
+                // The input as a whole, or a part named in another way.
+                _ => reads = Self { at: true, subject: true, seen_at: true },
+            }
+        }
+        reads
+    }
 }
 
 #[derive(Debug)]
@@ -57,6 +92,7 @@ pub(super) fn prepare(source: CheckSource, facts: &[FactDefinition]) -> Result<P
             None
         }
     };
+    let reads = Reads::of(&module.tokens);
     let Some(compiled) = compiled.filter(|_| diagnostics.is_empty()) else { return Err(diagnostics) };
     let mut needs: Vec<Need> = source
         .check
@@ -70,7 +106,7 @@ pub(super) fn prepare(source: CheckSource, facts: &[FactDefinition]) -> Result<P
         })
         .collect();
     needs.sort_by(|one, other| one.key.cmp(&other.key));
-    Ok(Prepared { check: source.check, needs, compiled, idle: Mutex::default() })
+    Ok(Prepared { check: source.check, needs, reads, compiled, idle: Mutex::default() })
 }
 
 /// An engine with the check's module, what it may import and the module that gathers its sets.

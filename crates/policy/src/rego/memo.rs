@@ -1,7 +1,7 @@
 //! Remembers what identical inputs came to, so that they are judged once.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use probity_model::{Reason, Status};
@@ -18,9 +18,8 @@ pub(super) struct Said {
     pub problem: Option<String>,
 }
 
-/// 128 bits of two keyed hashes of check and input: keys are random for each process, so no input can be made to
-/// collide with another.
-type Key = (u64, u64);
+/// 128 bits of two keyed hashes: keys are random for each process, so no input can be made to collide with another.
+pub(super) type Key = (u64, u64);
 
 #[derive(Debug, Default)]
 pub(super) struct Memo {
@@ -35,8 +34,8 @@ struct Generations {
 }
 
 impl Memo {
-    pub fn key(&self, check: &str, input: &[u8]) -> Key {
-        (self.keys.0.hash_one((check, input)), self.keys.1.hash_one((check, input)))
+    pub fn key(&self, input: &impl Hash) -> Key {
+        (self.keys.0.hash_one(input), self.keys.1.hash_one(input))
     }
 
     pub fn recall(&self, key: Key) -> Option<Arc<Said>> {

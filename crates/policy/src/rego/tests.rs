@@ -219,6 +219,50 @@ fn judging_the_evidence_again_says_the_same() {
     );
 }
 
+/// Whatever the rules read keeps its own answer; whatever they do not read is no reason to run them again.
+#[test]
+fn remembered_answers_are_those_of_the_input() {
+    let engine = engine();
+    let none = BTreeMap::new();
+    let judge = |facts: &SubjectFacts, at: &str| {
+        let at = Timestamp::parse(at).unwrap();
+        let fresh = Engine::load(vec![door()], &super::tests::facts()).unwrap();
+        let judgement = engine.judge(&"door-shut".into(), facts, at, &none).unwrap();
+        assert_eq!(judgement, fresh.judge(&"door-shut".into(), facts, at, &none).unwrap());
+        judgement
+    };
+    // `at` is read: the same facts fail a week later.
+    let stated = house(&[("door.seen", json!("2026-11-09")), ("door.tried", json!(true))]);
+    assert_eq!(judge(&stated, "2026-11-10T12:00:00Z").status, Status::Pass);
+    assert_eq!(judge(&stated, "2026-11-20T12:00:00Z").status, Status::Fail);
+    assert_eq!(judge(&stated, "2026-11-10T12:00:00Z").status, Status::Pass);
+    // Sources, parameters and values are read; the subject's id is not, but stands in the evidence.
+    let mut other = house(&[("door.tried", json!(true))]);
+    let first = judge(&other, "2026-11-10T12:00:00Z");
+    other.subject.id = "barn".into();
+    let second = judge(&other, "2026-11-10T12:00:00Z");
+    assert_eq!(first.reasons, second.reasons);
+    assert_ne!(first.evidence, second.evidence);
+    other.facts.get_mut("door.tried").unwrap()[0].source = source("gw-2");
+    assert_eq!(judge(&other, "2026-11-10T12:00:00Z").reasons[0].source, Some(source("gw-2")));
+}
+
+#[test]
+fn what_rules_read_is_known() {
+    let check = |from: &str, to: &str, expected: (bool, bool, bool)| {
+        let mut source = door();
+        source.rego = DOOR.replacen(from, to, 1);
+        let reads = prepare(source, &facts()).map_err(|found| format!("{found:?}")).unwrap().reads;
+        assert_eq!((reads.at, reads.subject, reads.seen_at), expected, "{to}");
+    };
+    check("input.at", "\"2026-11-10\"", (false, false, false));
+    check("", "", (true, false, false));
+    check("entry.value == true", "entry.value == true\n\tinput.subject.id != \"\"", (true, true, false));
+    check("entry.value == true", "entry.value == true\n\tentry.seen_at != \"\"", (true, false, true));
+    check("entry.value == true", "entry.value == true\n\tcount(input) > 0", (true, true, true));
+    check("entry.value == true", "entry.value == true\n\tinput[\"at\"] != \"\"", (true, true, true));
+}
+
 #[test]
 fn parameters_are_those_of_metadata() {
     let engine = engine();
