@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 use super::evidence::{self, Evidence, MAX_NODES, NodeId, ViewId};
 use super::fixed::{self, Fixed};
-use super::grouping::{self, Branch, Values};
+use super::grouping::{self, Branch, Chance, Values};
 use super::view::{self, Feature, View};
 
 /// Literals at one place; the least called of further ones are taken for values.
@@ -17,6 +17,11 @@ pub const MAX_LITERALS: usize = 1024;
 pub const MAX_LITERALS_PRESSED: usize = 128;
 /// Different answers kept below one branch.
 const MAX_FEATURES: usize = 4096;
+
+/// Two shapes are variants of one answer if one in this many operations with the rarer of them has both,
+const ALIAS_OF_FEW: usize = 5;
+/// and one in this many with the other.
+const ALIAS_OF_MANY: usize = 10;
 
 /// The new tree, and for each node of the evidence the node of the tree that it is counted under.
 pub(super) fn build(evidence: &Evidence, fixed: &Fixed) -> (View, Vec<ViewId>) {
@@ -79,7 +84,7 @@ impl Build<'_> {
             return;
         }
         let below = self.view.add_variable(at, variable.map(|(id, _)| id), variable.map(|(_, name)| name));
-        let features = self.branch(&values).features.into_iter().map(|(feature, _)| feature).collect();
+        let features = self.branch(&values, &[]).features.into_iter().map(|(feature, _)| feature).collect();
         if let Some(node) = self.view.node_mut(below) {
             node.features = features;
         }
@@ -109,9 +114,10 @@ impl Build<'_> {
         }
         let children =
             |index: &usize| words.get_index(*index).map_or(&[] as &[NodeId], |(_, children)| children);
-        let branches: Vec<Branch> = open.iter().map(|index| self.branch(children(index))).collect();
+        let branches: Vec<Branch> =
+            open.iter().map(|index| self.branch(children(index), &self.places.aliases)).collect();
         let typed = (variable || !values.is_empty()).then(|| Values {
-            branch: self.branch(values),
+            branch: self.branch(values, &self.places.aliases),
             textual: self.is_textual(values),
             documented: variable,
         });
@@ -150,7 +156,7 @@ impl Build<'_> {
         textual * 2 > calls
     }
 
-    fn branch(&self, nodes: &[NodeId]) -> Branch {
+    fn branch(&self, nodes: &[NodeId], aliases: &[(u64, u64)]) -> Branch {
         let mut branch = Branch::default();
         let mut waiting: Vec<(NodeId, u8)> = nodes.iter().map(|id| (*id, 0)).collect();
         while let Some((id, depth)) = waiting.pop() {
@@ -160,7 +166,8 @@ impl Build<'_> {
             }
             for endpoint in &node.endpoints {
                 for (shape, count) in &endpoint.shapes {
-                    branch.features.push((Feature { method: endpoint.method, depth, shape: *shape }, *count));
+                    let shape = canonical(aliases, *shape);
+                    branch.features.push((Feature { method: endpoint.method, depth, shape }, *count));
                 }
             }
             if branch.features.len() < MAX_FEATURES {
@@ -169,7 +176,7 @@ impl Build<'_> {
                 );
             }
         }
-        branch.absorb(&Branch::default());
+        branch.tidy();
         branch
     }
 }
@@ -190,6 +197,8 @@ struct Places {
     /// (shape, operation), sorted.
     known: Vec<(u64, u64)>,
     operations: usize,
+    /// Shapes that stand for the same answer as another one, sorted.
+    aliases: Vec<(u64, u64)>,
 }
 
 /// The same for a part of the evidence.
@@ -200,13 +209,15 @@ struct Inside {
 
 impl Places {
     fn new(evidence: &Evidence) -> Self {
-        let known = operations(evidence, vec![evidence::ROOT]);
+        let known = operations(evidence, vec![evidence::ROOT], &[]);
+        let aliases = aliases(&known);
+        let known = operations(evidence, vec![evidence::ROOT], &aliases);
         let operations = distinct_operations(&known);
-        Self { known, operations }
+        Self { known, operations, aliases }
     }
 
     fn inside(&self, evidence: &Evidence, nodes: Vec<NodeId>) -> Inside {
-        let known = operations(evidence, nodes);
+        let known = operations(evidence, nodes, &self.aliases);
         let operations = distinct_operations(&known);
         let mut shapes = BTreeMap::new();
         for (shape, _) in known {
@@ -215,24 +226,60 @@ impl Places {
         Inside { shapes, operations }
     }
 
-    /// How probable it is that an operation outside of `inside` answers with `shape`.
-    fn chance(&self, shape: u64, inside: &Inside) -> f64 {
+    /// How many operations outside of `inside` answer with `shape`.
+    fn chance(&self, shape: u64, inside: &Inside) -> Chance {
         let from = self.known.partition_point(|(known, _)| *known < shape);
         let to = self.known.partition_point(|(known, _)| *known <= shape);
         let with = (to - from).saturating_sub(inside.shapes.get(&shape).copied().unwrap_or(0));
         let all = self.operations.saturating_sub(inside.operations);
-        ((with as f64 + 0.5) / (all as f64 + 8.0)).min(0.95)
+        Chance { with, all }
     }
 }
 
-fn operations(evidence: &Evidence, nodes: Vec<NodeId>) -> Vec<(u64, u64)> {
+fn canonical(aliases: &[(u64, u64)], shape: u64) -> u64 {
+    let at = aliases.binary_search_by_key(&shape, |(alias, _)| *alias);
+    at.ok().and_then(|at| aliases.get(at)).map_or(shape, |(_, canonical)| *canonical)
+}
+
+/// Shapes that mostly come from the same operations are variants of one answer, as with an optional field: they count
+/// as one, so that two values of a variable that showed one variant each are alike.
+fn aliases(known: &[(u64, u64)]) -> Vec<(u64, u64)> {
+    let mut by_operation: Vec<(u64, u64)> =
+        known.iter().map(|(shape, operation)| (*operation, *shape)).collect();
+    by_operation.sort_unstable();
+    let mut pairs: Vec<(u64, u64)> = Vec::new();
+    for run in by_operation.chunk_by(|a, b| a.0 == b.0) {
+        for (index, (_, first)) in run.iter().enumerate() {
+            pairs.extend(run.iter().skip(index + 1).map(|(_, second)| (*first, *second)));
+        }
+    }
+    pairs.sort_unstable();
+    let operations = |shape: u64| {
+        let from = known.partition_point(|(known, _)| *known < shape);
+        known.partition_point(|(known, _)| *known <= shape) - from
+    };
+    let mut aliases: BTreeMap<u64, u64> = BTreeMap::new();
+    for run in pairs.chunk_by(|a, b| a == b) {
+        let Some((first, second)) = run.first() else { continue };
+        let (first_in, second_in) = (operations(*first), operations(*second));
+        let (few, many) = (first_in.min(second_in), first_in.max(second_in));
+        if run.len() * ALIAS_OF_FEW < few || run.len() * ALIAS_OF_MANY < many {
+            continue;
+        }
+        let canonical = aliases.get(first).copied().unwrap_or(*first);
+        aliases.entry(*second).or_insert(canonical);
+    }
+    aliases.into_iter().collect()
+}
+
+fn operations(evidence: &Evidence, nodes: Vec<NodeId>, aliases: &[(u64, u64)]) -> Vec<(u64, u64)> {
     let mut known = Vec::new();
     let mut waiting = nodes;
     while let Some(id) = waiting.pop() {
         let Some(node) = evidence.node(id) else { continue };
         for endpoint in &node.endpoints {
             let operation = u64::from(node.view) << 8 | u64::from(endpoint.method);
-            known.extend(endpoint.shapes.iter().map(|(shape, _)| (*shape, operation)));
+            known.extend(endpoint.shapes.iter().map(|(shape, _)| (canonical(aliases, *shape), operation)));
         }
         waiting.extend(node.words.values().chain(&node.values));
     }

@@ -8,23 +8,35 @@
 //!
 //! Pure: evidence in, decision out. [`super::build`] asks for every place of the tree.
 
+use std::collections::BTreeMap;
+
 use super::evidence::MethodId;
 use super::view::Feature;
 
 /// Words join if so many of them would share a shape by chance with at most this probability.
-const CHANCE: f64 = 0.08;
+const CHANCE: f64 = 0.015;
 /// The same for words beside typed values that look like text (slugs, codes): then words are expected too.
 const CHANCE_BESIDE_TEXT: f64 = 0.35;
 /// The same beside numbers, keys and dates: a variable seldom takes these and words.
 const CHANCE_BESIDE_KEYS: f64 = 0.03;
-/// A word leaves when its own answers would all have fallen to it with at most this probability.
-const LEAVE_CHANCE: f64 = 1e-4;
-/// Good answers that a word needs before it can leave.
-const LEAVE_SUPPORT: u32 = 6;
+/// The same for up to [`FEW`] words called [`OFTEN`] times each or more, and no others: most variables take more values.
+const CHANCE_FOR_FEW: f64 = 0.005;
+const FEW: usize = 3;
+const OFTEN: u32 = 5;
+/// What is believed of a shape before any other operation was seen: that one of six operations answers with it.
+const BELIEF: (f64, f64) = (1.0, 5.0);
+/// Log-odds at which a word leaves.
+const LEAVE: f64 = 0.5;
+/// Rounds in which words leave.
+const MAX_ROUNDS: usize = 16;
+/// Good answers with which a word beside a documented variable must speak for itself.
+const DOCUMENTED_SUPPORT: u32 = 6;
 /// Fewest words that join a variable which shares no shape with them.
 const SECOND_GROUP: usize = 3;
-/// Terms of the binomial sum; past them the tail is taken as certain.
-const MAX_TRIALS: usize = 4096;
+/// Terms of a binomial sum; larger ones are scaled down, which makes them more careful.
+const MAX_TRIALS: usize = 256;
+/// Points at which a belief is integrated.
+const GRID: usize = 24;
 
 /// Everything below one word, or below all typed values of the place.
 #[derive(Debug, Default)]
@@ -43,9 +55,13 @@ impl Branch {
         self.features.binary_search_by_key(&feature, |(known, _)| *known).is_ok()
     }
 
-    pub fn absorb(&mut self, other: &Self) {
-        self.calls = self.calls.saturating_add(other.calls);
-        self.features.extend_from_slice(&other.features);
+    pub fn count(&self, feature: Feature) -> u32 {
+        let at = self.features.binary_search_by_key(&feature, |(known, _)| *known);
+        at.ok().and_then(|at| self.features.get(at)).map_or(0, |(_, count)| *count)
+    }
+
+    /// Sorts, and adds up what is there more than once.
+    pub fn tidy(&mut self) {
         self.features.sort_unstable();
         self.features.dedup_by(|later, kept| {
             let same = later.0 == kept.0;
@@ -68,11 +84,13 @@ pub(super) struct Values {
 }
 
 /// For each of `words`: is it a value? `chance` tells how probable it is that an operation elsewhere has this shape.
-pub(super) fn values(words: &[Branch], typed: Option<&Values>, chance: impl Fn(u64) -> f64) -> Vec<bool> {
+pub(super) fn values(words: &[Branch], typed: Option<&Values>, chance: impl Fn(u64) -> Chance) -> Vec<bool> {
     let mut groups = Groups::new(words.len() + 1);
     let variable = words.len();
+    let places = places(words);
     for shared in shared(words, typed) {
-        if shared.is_no_chance(words, typed, chance(shared.feature.shape)) {
+        let Some(place) = places.get(&shared.feature.place()) else { continue };
+        if shared.is_no_chance(words, typed, place, chance(shared.feature.shape)) {
             let first =
                 if shared.typed { variable } else { shared.words.first().copied().unwrap_or(variable) };
             for word in &shared.words {
@@ -81,10 +99,10 @@ pub(super) fn values(words: &[Branch], typed: Option<&Values>, chance: impl Fn(u
         }
     }
     let mut member = members(&mut groups, words.len(), typed.is_some());
+    leave(words, typed, &chance, &mut member);
     let exists = typed.is_some() || member.contains(&true);
-    leave(words, typed, &mut member);
     for (word, is_value) in words.iter().zip(member.iter_mut()) {
-        let documented = typed.is_some_and(|typed| typed.documented && word.good() < LEAVE_SUPPORT);
+        let documented = typed.is_some_and(|typed| typed.documented && word.good() < DOCUMENTED_SUPPORT);
         // An error says nothing of its own; beside a variable it is most likely a value that was refused.
         *is_value |= exists && word.features.is_empty() || documented;
     }
@@ -119,35 +137,81 @@ fn shared(words: &[Branch], typed: Option<&Values>) -> Vec<Shared> {
 }
 
 impl Shared {
-    fn is_no_chance(&self, words: &[Branch], typed: Option<&Values>, chance: f64) -> bool {
-        let place = self.feature.place();
-        let (mut trials, mut sum) = (0usize, 0.0);
-        for word in words {
-            let shapes = at(word, place);
-            if shapes > 0 {
-                trials += 1;
-                sum += 1.0 - (1.0 - chance).powi(shapes as i32);
-            }
-        }
+    fn is_no_chance(&self, words: &[Branch], typed: Option<&Values>, place: &Place, chance: Chance) -> bool {
+        let calls =
+            self.words.iter().filter_map(|word| words.get(*word)).map(|word| word.count(self.feature));
+        let few = self.words.len() <= FEW && calls.sum::<u32>() >= OFTEN * self.words.len() as u32;
         let limit = match typed {
             Some(typed) if self.typed && (typed.textual || typed.documented) => CHANCE_BESIDE_TEXT,
             Some(_) if self.typed => CHANCE_BESIDE_KEYS,
+            _ if few => CHANCE_FOR_FEW,
             _ => CHANCE,
         };
-        tail(trials, sum / trials.max(1) as f64, self.words.len()) < limit
+        chance.of(place, self.words.len()) < limit
     }
 }
 
-/// Shapes of `branch` at one method and depth.
-fn at(branch: &Branch, place: (MethodId, u8)) -> usize {
-    let from = branch.features.partition_point(|(feature, _)| feature.place() < place);
-    branch.features.iter().skip(from).take_while(|(feature, _)| feature.place() == place).count()
+/// One method and depth: how many words have how many different answers there.
+#[derive(Debug, Default)]
+struct Place {
+    words: usize,
+    /// (answers, words with so many).
+    answers: BTreeMap<i32, usize>,
+}
+
+fn places(words: &[Branch]) -> BTreeMap<(MethodId, u8), Place> {
+    let mut places: BTreeMap<(MethodId, u8), Place> = BTreeMap::new();
+    for word in words {
+        for run in word.features.chunk_by(|a, b| a.0.place() == b.0.place()) {
+            let Some((feature, _)) = run.first() else { continue };
+            let place = places.entry(feature.place()).or_default();
+            place.words += 1;
+            *place.answers.entry(run.len() as i32).or_default() += 1;
+        }
+    }
+    places
+}
+
+/// How often operations answer with one shape: `with` of `all` others do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chance {
+    pub with: usize,
+    pub all: usize,
+}
+
+impl Chance {
+    /// Parameters of the beta distribution.
+    fn belief(self) -> (f64, f64) {
+        (self.with as f64 + BELIEF.0, self.all.saturating_sub(self.with) as f64 + BELIEF.1)
+    }
+
+    fn mean(self) -> f64 {
+        let (with, without) = self.belief();
+        with / (with + without)
+    }
+
+    /// Probability that `hits` words of `place` or more have the shape and each is an operation of its own.
+    fn of(self, place: &Place, hits: usize) -> f64 {
+        let (with, without) = self.belief();
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for step in 0..GRID {
+            // Finer near 0, where the mass lies.
+            let root = (step as f64 + 0.5) / GRID as f64;
+            let share = root * root;
+            let weight = ((with - 1.0) * share.ln() + (without - 1.0) * (1.0 - share).ln()).exp() * root;
+            let has = |(answers, words): (&i32, &usize)| (1.0 - (1.0 - share).powi(*answers)) * *words as f64;
+            let mean = place.answers.iter().map(has).sum::<f64>() / place.words.max(1) as f64;
+            sum += weight * tail(place.words, mean, hits);
+            weights += weight;
+        }
+        sum / weights.max(f64::MIN_POSITIVE)
+    }
 }
 
 /// Probability of at least `hits` in `trials` independent draws.
 fn tail(trials: usize, chance: f64, hits: usize) -> f64 {
     if trials > MAX_TRIALS {
-        return if (hits as f64) > 2.0 * chance * trials as f64 { 0.0 } else { 1.0 };
+        return tail(MAX_TRIALS, chance, hits * MAX_TRIALS / trials);
     }
     let odds = chance / (1.0 - chance).max(1e-9);
     let mut term = (1.0 - chance).max(1e-9).powi(trials as i32);
@@ -182,37 +246,49 @@ fn members(groups: &mut Groups, words: usize, typed: bool) -> Vec<bool> {
     roots.iter().take(words).map(|root| Some(*root) == main || size(*root) >= SECOND_GROUP).collect()
 }
 
-/// Takes words out whose own answers no other value gives.
-fn leave(words: &[Branch], typed: Option<&Values>, member: &mut [bool]) {
-    let mut all = Branch::default();
-    for (word, _) in words.iter().zip(member.iter()).filter(|(_, is_value)| **is_value) {
-        all.calls = all.calls.saturating_add(word.calls);
-        all.features.extend_from_slice(&word.features);
-    }
-    if let Some(typed) = typed {
-        all.features.extend_from_slice(&typed.branch.features);
-    }
-    all.absorb(&Branch::default());
-    let total = f64::from(all.good().max(1));
-    for (word, is_value) in words.iter().zip(member.iter_mut()).filter(|(_, is_value)| **is_value) {
-        if word.good() < LEAVE_SUPPORT {
-            continue;
+/// Takes words out whose own answers no other value gives. Each answer is weighed under two beliefs: as a value's, it
+/// falls to the word as often as the word is called; as a literal's, it is the word's alone unless chance shares it.
+fn leave(words: &[Branch], typed: Option<&Values>, chance: &impl Fn(u64) -> Chance, member: &mut [bool]) {
+    for _ in 0..MAX_ROUNDS {
+        let mut all = Branch::default();
+        for (word, _) in words.iter().zip(member.iter()).filter(|(_, is_value)| **is_value) {
+            all.features.extend_from_slice(&word.features);
         }
-        let own: u32 = word
-            .features
+        if let Some(typed) = typed {
+            all.features.extend_from_slice(&typed.branch.features);
+        }
+        all.tidy();
+        let weights: Vec<f64> = words
             .iter()
-            .filter(|(feature, count)| {
-                all.features
-                    .binary_search_by_key(feature, |(known, _)| *known)
-                    .is_ok_and(|at| all.features.get(at).is_some_and(|(_, sum)| sum == count))
-            })
-            .map(|(_, count)| *count)
-            .sum();
-        let share = f64::from(word.good()) / total;
-        if own >= LEAVE_SUPPORT && share.powf(f64::from(own)) < LEAVE_CHANCE {
-            *is_value = false;
+            .zip(member.iter())
+            .map(
+                |(word, is_value)| if *is_value { own_weight(word, &all, chance) } else { f64::NEG_INFINITY },
+            )
+            .collect();
+        let worst = weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if worst <= LEAVE {
+            break;
+        }
+        // The worst first: once they are gone, what they shared with the others may be those others' own.
+        for (is_value, weight) in member.iter_mut().zip(weights) {
+            *is_value &= weight <= LEAVE || weight < worst * 0.5;
         }
     }
+    if typed.is_none() && member.iter().filter(|is_value| **is_value).count() == 1 {
+        member.fill(false);
+    }
+}
+
+/// Log-odds that `word` is a literal and no value like `all`.
+fn own_weight(word: &Branch, all: &Branch, chance: &impl Fn(u64) -> Chance) -> f64 {
+    let share = f64::from(word.good()) / f64::from(all.good().max(1));
+    word.features
+        .iter()
+        .map(|(feature, count)| match all.count(*feature) == *count {
+            true => f64::from(count.saturating_sub(1)) * -share.max(f64::MIN_POSITIVE).ln(),
+            false => chance(feature.shape).mean().ln(),
+        })
+        .sum()
 }
 
 /// Union-find.
