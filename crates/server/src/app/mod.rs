@@ -58,6 +58,9 @@ const TICK: Duration = Duration::from_millis(250);
 /// Changes are judged at most so often.
 const JUDGE_EVERY_US: i64 = 500_000;
 const SNAPSHOT_EVERY_US: i64 = 30 * 1_000_000;
+/// Files in the data folder: the tenant that it was made for, and where its configuration stands.
+const TENANT: &str = "tenant";
+const CONFIGURATION: &str = "configuration";
 const RETENTION_EVERY_US: i64 = 600 * 1_000_000;
 
 /// Where the root key comes from.
@@ -185,9 +188,12 @@ impl std::fmt::Debug for App {
 
 impl App {
     /// Brings the state back. Must be called from a thread outside the runtime behind `handle`.
-    pub fn open(options: OpenOptions, handle: Handle) -> anyhow::Result<(Self, Receiver<Message>)> {
+    pub fn open(mut options: OpenOptions, handle: Handle) -> anyhow::Result<(Self, Receiver<Message>)> {
         let at = now();
         let lock = lock(&options.data)?;
+        if options.loaded.is_none() {
+            options.loaded = last_configuration(&options.data)?;
+        }
         let root = match &options.root {
             Root::Located => RootKey::locate(),
             Root::File(path) => RootKey::load_or_create(path),
@@ -264,7 +270,7 @@ impl App {
         if let Some(loaded) = options.loaded {
             app.configure(loaded, at)?;
         } else {
-            app.configure_from_store(at)?;
+            app.configure_nothing();
         }
         app.catch_up_segments()?;
         app.record_gaps(at)?;
@@ -344,7 +350,8 @@ impl App {
         self.fold_from_events()?;
         self.judge(at)?;
         self.close_slot(at, true)?;
-        self.snapshot(at)
+        self.snapshot(at)?;
+        Ok(self.handle.block_on(self.store.close())?)
     }
 
     fn tick(&mut self, at: Timestamp) -> anyhow::Result<()> {
@@ -583,17 +590,10 @@ impl App {
             info!(file = %segment.file, "a segment was deleted by retention");
             let subject = format!("{} {}-{}", segment.file, segment.first_sequence, segment.last_sequence);
             let digest = Digest(segment.digest);
-            let range = self.append(&[leaf(LeafKind::RetentionDeletion, &subject, digest, at)])?;
-            let row = SegmentRow {
-                file: segment.file,
-                first_sequence: segment.first_sequence,
-                last_sequence: segment.last_sequence,
-                records: segment.records,
-                digest,
-                ledger_index: Some(range.start),
-                closed_at: segment.closed_at,
-                deleted_at: Some(deletion.deleted_at),
-            };
+            self.append(&[leaf(LeafKind::RetentionDeletion, &subject, digest, at)])?;
+            let kept = self.handle.block_on(self.store.segments())?;
+            let Some(known) = kept.into_iter().find(|row| row.file == segment.file) else { continue };
+            let row = SegmentRow { deleted_at: Some(deletion.deleted_at), ..known };
             self.handle.block_on(self.store.put_segment(&row))?;
         }
         Ok(())
@@ -618,7 +618,7 @@ fn tenant(options: &OpenOptions) -> String {
 
 /// The tenant that a data folder was made for; commands without a configuration use it.
 fn known_tenant(data: &Path) -> String {
-    std::fs::read_to_string(data.join("tenant"))
+    std::fs::read_to_string(data.join(TENANT))
         .map_or_else(|_| "default".to_owned(), |text| text.trim().to_owned())
 }
 
@@ -630,11 +630,17 @@ fn gateway(options: &OpenOptions) -> GatewayId {
     GatewayId::new(id.trim())
 }
 
+/// The configuration that was in force last, read again: commands on a data folder go by it.
+fn last_configuration(data: &Path) -> anyhow::Result<Option<Loaded>> {
+    let Ok(file) = std::fs::read_to_string(data.join(CONFIGURATION)) else { return Ok(None) };
+    Loaded::read(Path::new(file.trim())).map(Some).map_err(|faults| {
+        anyhow::anyhow!("the configuration that was in force last cannot be used:\n{}", lines(&faults))
+    })
+}
+
 fn store_target(options: &OpenOptions) -> Target {
-    let url = options.loaded.as_ref().and_then(|loaded| loaded.config.store.url.clone());
-    let url = url.or_else(|| std::fs::read_to_string(options.data.join("store")).ok());
-    match url {
-        Some(url) => Target::Postgres(url.trim().to_owned()),
+    match options.loaded.as_ref().and_then(|loaded| loaded.config.store.url.clone()) {
+        Some(url) => Target::Postgres(url),
         None => Target::Sqlite(options.data.join("probity.sqlite")),
     }
 }

@@ -1,7 +1,5 @@
 //! Taking a configuration into force: sources read, templates fixed, scopes drawn, a leaf written, a bundle compiled.
 
-use std::path::PathBuf;
-
 use probity_compliance::{Scope, Standing};
 use probity_graph::Sources;
 use probity_ledger::LeafKind;
@@ -42,13 +40,8 @@ impl App {
         let digest = Digest(probity_ledger::sha256(loaded.text.as_bytes()));
         self.record_once("configuration", LeafKind::Configuration, "configuration", digest, at)?;
         let file = loaded.file.canonicalize().unwrap_or_else(|_| loaded.file.clone());
-        let kept = serde_json::json!({"file": file, "text": loaded.text}).to_string();
-        self.handle.block_on(self.store.put_state("configuration", kept.as_bytes()))?;
-        std::fs::write(self.data.join("tenant"), &loaded.config.tenant)?;
-        std::fs::write(self.data.join("gateway"), self.gateway.as_str())?;
-        if let Some(url) = &loaded.config.store.url {
-            std::fs::write(self.data.join("store"), url)?;
-        }
+        std::fs::write(self.data.join(super::TENANT), &loaded.config.tenant)?;
+        std::fs::write(self.data.join(super::CONFIGURATION), file.display().to_string())?;
         self.sources = sources;
         self.source_diagnostics = diagnostics;
         self.loaded = Some(loaded);
@@ -56,19 +49,13 @@ impl App {
         Ok(())
     }
 
-    /// Commands on a data folder go by the configuration that was in force last.
-    pub(super) fn configure_from_store(&mut self, at: Timestamp) -> anyhow::Result<()> {
-        let kept = self.handle.block_on(self.store.state("configuration"))?;
-        let Some(kept) = kept else {
-            self.scopes = vec![everything(&self.catalog_framework_ids())];
-            return Ok(());
-        };
-        let kept: serde_json::Value = serde_json::from_slice(&kept)?;
-        let text = |key: &str| kept.get(key).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
-        let loaded = Loaded::parse(&PathBuf::from(text("file")), text("text")).map_err(|faults| {
-            anyhow::anyhow!("the configuration last in force has faults:\n{}", super::lines(&faults))
-        })?;
-        self.configure(loaded, at)
+    /// Without any configuration everything is in one scope.
+    pub(super) fn configure_nothing(&mut self) {
+        let mut scope = everything(&self.catalog_framework_ids());
+        for outcome in self.outcomes.values() {
+            scope.standing.observe(outcome);
+        }
+        self.scopes = vec![scope];
     }
 
     fn catalog_framework_ids(&self) -> Vec<FrameworkId> {
