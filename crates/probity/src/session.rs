@@ -45,7 +45,10 @@ impl Place {
 
 /// The account that runs the command, as administrative acts name it.
 fn actor() -> String {
-    std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).unwrap_or_else(|_| "unknown".to_owned())
+    use std::os::unix::fs::MetadataExt as _;
+    let named = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let number = || std::fs::metadata("/proc/self").map(|process| format!("uid {}", process.uid()));
+    named.filter(|name| !name.is_empty()).or_else(|| number().ok()).unwrap_or_else(|| "unknown".to_owned())
 }
 
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
