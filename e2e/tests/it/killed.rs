@@ -42,7 +42,39 @@ fn sequence(place: &Place, id: &str) -> Option<u64> {
 fn nothing_that_was_answered_is_silently_lost() {
     let place = Place::new();
     let _shop = shop::open(&place, "");
-    let running = Running::start(&place);
+    let (ids, running) = killed_and_started(&place);
+    // The first ones were synced long before the end; they are there, and numbers go on behind them.
+    let after = curl([running.url("/orders/1")]);
+    assert_eq!(after.status, 200);
+    let (recorded, lost) = told(&place, ids.len() + 1);
+    // What is counted is the truth: at most the calls on their way when it was killed had no answer yet.
+    assert!(recorded + lost <= (ids.len() + 1 + CALLERS) as u64, "{recorded} and {lost} of {}", ids.len());
+    let first = sequence(&place, &ids[0]).expect("the first call is recorded");
+    let last = sequence(&place, &id(&after)).expect("the call after the restart is recorded");
+    assert!(first < last && last >= recorded, "{first} {last} {recorded}");
+    running.stop();
+    place.run(["verify", &place.text("data")]).exits(0).says("2 compared with their leaves");
+}
+
+#[test]
+fn nothing_that_was_answered_durably_is_lost() {
+    let place = Place::new();
+    let _shop = shop::open(&place, "");
+    let text = std::fs::read_to_string(place.path("probity.yaml")).unwrap();
+    place.write("probity.yaml", text.replace("    hosts:", "    record: durable\n    hosts:"));
+    let (ids, running) = killed_and_started(&place);
+    let (recorded, _) = told(&place, ids.len());
+    assert!(recorded >= ids.len() as u64, "{recorded} of {}", ids.len());
+    for id in ids.iter().rev().take(CALLERS).chain(ids.first()) {
+        assert!(sequence(&place, id).is_some(), "`{id}` was answered and has no record");
+    }
+    running.stop();
+    place.run(["verify", &place.text("data")]).exits(0);
+}
+
+/// The request ids of the calls that were answered before the kill.
+fn killed_and_started(place: &Place) -> (Vec<String>, Running) {
+    let running = Running::start(place);
     let address = running.address();
     let (answered, ending) = (AtomicUsize::new(0), AtomicBool::new(false));
     let ids: Vec<String> = std::thread::scope(|scope| {
@@ -55,22 +87,15 @@ fn nothing_that_was_answered_is_silently_lost() {
     });
     assert!(ids.len() >= ENOUGH);
     place.run(["verify", &place.text("data")]).exits(0);
+    (ids, Running::start(place))
+}
 
-    let running = Running::start(&place);
-    let after = curl([running.url("/orders/1")]);
-    assert_eq!(after.status, 200);
-    let told = wait_for("every answered call to be recorded or told as lost", || {
-        let (recorded, lost) = (shop::calls(&place), lost(&place));
-        (recorded + lost > ids.len() as u64).then_some((recorded, lost))
-    });
-    // What is counted is the truth: at most the calls on their way when it was killed had no answer yet.
-    assert!(told.0 + told.1 <= (ids.len() + CALLERS + 1) as u64, "{told:?} of {}", ids.len());
-    // The first ones were synced long before the end; they are there, and numbers go on behind them.
-    let first = sequence(&place, &ids[0]).expect("the first call is recorded");
-    let last = sequence(&place, &id(&after)).expect("the call after the restart is recorded");
-    assert!(first < last && last + 1 >= told.0, "{first} {last} {told:?}");
-    running.stop();
-    place.run(["verify", &place.text("data")]).exits(0).says("2 compared with their leaves");
+/// Calls recorded and calls told as lost, as soon as both together are all that were `answered`.
+fn told(place: &Place, answered: usize) -> (u64, u64) {
+    wait_for("every answered call to be recorded or told as lost", || {
+        let told = (shop::calls(place), lost(place));
+        (told.0 + told.1 >= answered as u64).then_some(told)
+    })
 }
 
 /// How many calls the check of the record says are missing.
