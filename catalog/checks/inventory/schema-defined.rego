@@ -69,7 +69,6 @@ fail contains {
 	not documented
 	not removed
 	some entry in input.facts["operation.documented"]
-	entry.source.kind != "specification"
 }
 
 fail contains {

@@ -87,7 +87,6 @@ fail contains {
 	some sunset in input.facts["operation.sunset"]
 	moment.seconds(sunset.value) <= now
 	some entry in input.facts["operation.documented"]
-	entry.source.kind == "specification"
 	entry.value
 }
 
@@ -119,9 +118,7 @@ not_applicable contains {
 	not zombie
 	count(object.get(input.facts, "operation.sunset", [])) == 0
 	some entry in input.facts["operation.deprecated"]
-	entry.source.kind == "specification"
 	entry.value == false
 	some current in input.facts["operation.documented"]
-	current.source.kind == "specification"
 	current.value
 }
