@@ -161,10 +161,9 @@ impl Service {
         Ok(Self {
             id: service.id.clone(),
             durable: service.durable,
-            cut: service
-                .strip_prefix
-                .then(|| service.path_prefix.trim_end_matches('/').into())
-                .filter(|prefix: &Box<str>| !prefix.is_empty()),
+            cut: Some(service.path_prefix.trim_end_matches('/'))
+                .filter(|prefix| service.strip_prefix && !prefix.is_empty())
+                .map(Into::into),
             credential_names: service
                 .credential_names
                 .iter()

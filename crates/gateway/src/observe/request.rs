@@ -146,7 +146,7 @@ const AGENTS: [(UserAgentClass, &[&str]); 6] = [
 fn agent_class(agent: &[u8]) -> UserAgentClass {
     let lower = agent.get(..MAX_AGENT).unwrap_or(agent).to_ascii_lowercase();
     let has = |mark: &&str| memchr::memmem::find(&lower, mark.as_bytes()).is_some();
-    match AGENTS.iter().find(|(_, marks)| marks.iter().any(|mark| has(&mark))) {
+    match AGENTS.iter().find(|(_, marks)| marks.iter().any(has)) {
         Some((class, _)) => *class,
         None if lower.is_empty() => UserAgentClass::None,
         None => UserAgentClass::Other,

@@ -158,6 +158,7 @@ pub struct Client {
 
 impl Client {
     pub fn new(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).unwrap();
         Self { stream, read: Vec::new() }
     }
 

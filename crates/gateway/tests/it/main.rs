@@ -1,4 +1,11 @@
 //! The gateway from outside: real sockets, real upstreams, real records.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail loudly, its helpers too"
+)]
 
 mod harness;
 

@@ -148,22 +148,23 @@ async fn silence_inside_a_body_ends_the_call() {
 /// Backpressure: a client that does not read stops the upstream, and the gateway does not take the rest into memory.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_reader_slows_the_upstream() {
+    use tokio::io::AsyncWriteExt;
     const WHOLE: usize = 256 * 1024 * 1024;
-    let sent = Arc::new(AtomicUsize::new(0));
-    let counter = sent.clone();
+    /// A write that waits this long waits for the reader.
+    const QUIET: std::time::Duration = std::time::Duration::from_millis(300);
+    let (stopped, mut has_stopped) = tokio::sync::mpsc::unbounded_channel();
     let address = scripted(move |mut client| {
-        let counter = counter.clone();
+        let stopped = stopped.clone();
         async move {
             client.until("\r\n\r\n").await;
             client.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {WHOLE}\r\n\r\n")).await;
             let piece = vec![b'x'; 64 * 1024];
-            loop {
-                use tokio::io::AsyncWriteExt;
-                if client.stream.write_all(&piece).await.is_err() {
-                    return;
-                }
-                counter.fetch_add(piece.len(), SeqCst);
+            let mut sent = 0;
+            while let Ok(Ok(())) = tokio::time::timeout(QUIET, client.stream.write_all(&piece)).await {
+                sent += piece.len();
             }
+            stopped.send(sent).unwrap();
+            client.rest().await;
         }
     })
     .await;
@@ -171,16 +172,8 @@ async fn a_slow_reader_slows_the_upstream() {
     let mut client = bench.connect().await;
     client.send(GET).await;
     client.until("\r\n\r\n").await;
-    // The upstream comes to rest: its count no longer moves.
-    let mut last = 0;
-    let mut still = 0;
-    while still < 50 {
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-        let now = sent.load(SeqCst);
-        still = if now == last && now > 0 { still + 1 } else { 0 };
-        last = now;
-    }
-    assert!(last < WHOLE / 4, "{last} bytes were taken");
+    let sent = has_stopped.recv().await.unwrap();
+    assert!(sent < WHOLE / 4, "{sent} bytes were taken");
     drop(client);
     assert_eq!(bench.record().end, End::ClientAborted);
 }
