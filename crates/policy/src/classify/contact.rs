@@ -8,10 +8,32 @@ use super::profile::{self, Profile};
 const MAX_EMAIL: usize = 254;
 
 /// Endings that are files, not top-level domains (`logo@2x.png`, `pkg@1.0.tgz`).
-const FILES: [&[u8]; 14] = [
-    b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp", b"ico", b"js", b"css", b"json", b"html", b"tgz",
-    b"woff", b"map",
-];
+fn is_file(ending: &[u8]) -> bool {
+    if ending.len() > 5 {
+        return false;
+    }
+    let mut lower = [0u8; 5];
+    let Some(place) = lower.get_mut(..ending.len()) else { return false };
+    place.copy_from_slice(ending);
+    place.make_ascii_lowercase();
+    matches!(
+        &*place,
+        b"png"
+            | b"jpg"
+            | b"jpeg"
+            | b"gif"
+            | b"svg"
+            | b"webp"
+            | b"ico"
+            | b"js"
+            | b"css"
+            | b"json"
+            | b"html"
+            | b"tgz"
+            | b"woff"
+            | b"map"
+    )
+}
 
 /// Whether a token with `@` in it is an address; whether its local part is masked.
 pub(super) fn email(token: &[u8]) -> Option<bool> {
@@ -26,24 +48,35 @@ pub(super) fn email(token: &[u8]) -> Option<bool> {
             || matches!(byte, b'.' | b'_' | b'-' | b'+' | b'*' | b'~' | b'#')
             || *byte >= 0x80
     };
-    let known = !local.is_empty()
-        && local.len() <= 64
-        && local.iter().all(local_fits)
-        && local.first() != Some(&b'.');
-    if !known || local == b"git" {
+    if local.is_empty() || local.len() > 64 || local == b"git" || local.first() == Some(&b'.') {
         return None;
     }
-    let dot = memchr::memrchr(b'.', domain)?;
-    let top = domain.get(dot + 1..)?;
-    let label = |label: &[u8]| {
-        let fits =
-            |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-' || *byte == b'*' || *byte >= 0x80;
-        !label.is_empty() && label.len() <= 63 && !label.starts_with(b"-") && label.iter().all(fits)
-    };
-    let named = domain.split(|byte| *byte == b'.').all(label);
-    let topped = (2..=24).contains(&top.len()) && top.iter().all(u8::is_ascii_alphabetic);
-    let file = FILES.iter().any(|file| top.eq_ignore_ascii_case(file));
-    (named && topped && !file).then(|| memchr::memchr2(b'*', b'#', token).is_some())
+    if !local.iter().all(local_fits) {
+        return None;
+    }
+    let mut masked = local.iter().any(|byte| matches!(byte, b'*' | b'#'));
+    let (mut label, mut dots, mut alphabetic) = (0, 0, true);
+    for byte in domain {
+        match byte {
+            b'.' if (1..=63).contains(&label) => {
+                dots += 1;
+                (label, alphabetic) = (0, true);
+            }
+            b'a'..=b'z' | b'A'..=b'Z' => label += 1,
+            b'-' if label == 0 => return None,
+            b'0'..=b'9' | b'-' | b'*' | 0x80.. => {
+                label += 1;
+                alphabetic = false;
+                masked |= *byte == b'*';
+            }
+            _ => return None,
+        }
+    }
+    let top = domain.get(domain.len().checked_sub(label)?..)?;
+    if dots == 0 || !alphabetic || !(2..=24).contains(&label) || is_file(top) {
+        return None;
+    }
+    Some(masked)
 }
 
 /// Fewest and most digits with a country code (E.164).
@@ -122,6 +155,12 @@ pub(super) fn parenthesised(bytes: &[u8]) -> Option<usize> {
 pub(super) fn phone_promised(bytes: &[u8]) -> Option<bool> {
     let bytes = bytes.trim_ascii();
     let bytes = bytes.strip_prefix(b"tel:").unwrap_or(bytes);
+    let profile = Profile::of(bytes);
+    let plain =
+        profile::DIGIT | profile::SPACE | profile::DASH | profile::DOT | profile::PAREN | profile::SLASH;
+    if profile.flags & !(plain | profile::WORD) == 0 {
+        return ((7..=MAX_DIGITS).contains(&(profile.digits as usize)) && bytes.len() <= 32).then_some(false);
+    }
     let (mut digits, mut hidden) = (0, 0);
     let mut extension = false;
     for (index, byte) in bytes.iter().enumerate() {
@@ -145,13 +184,23 @@ pub(super) fn ipv4(token: &[u8]) -> bool {
     if !(7..=15).contains(&token.len()) {
         return false;
     }
-    let address: Option<Ipv4Addr> = std::str::from_utf8(token).ok().and_then(|text| text.parse().ok());
-    address.is_some_and(|address| {
-        !address.is_loopback()
-            && !address.is_broadcast()
-            && !address.is_multicast()
-            && address.octets().first() != Some(&0)
-    })
+    let mut octets = [0u8; 4];
+    let mut parts = 0;
+    for part in token.split(|byte| *byte == b'.') {
+        let Some(place) = octets.get_mut(parts) else { return false };
+        if part.is_empty() || part.len() > 3 || part.len() > 1 && part.first() == Some(&b'0') {
+            return false;
+        }
+        let value = part
+            .iter()
+            .try_fold(0u16, |value, byte| byte.is_ascii_digit().then(|| value * 10 + u16::from(byte - b'0')));
+        let Some(value) = value.and_then(|value| u8::try_from(value).ok()) else { return false };
+        *place = value;
+        parts += 1;
+    }
+    let address = Ipv4Addr::from(octets);
+    let [first, ..] = octets;
+    parts == 4 && first != 0 && !address.is_loopback() && !address.is_broadcast() && !address.is_multicast()
 }
 
 /// Whether the whole value is an IPv6 address, in brackets or with a zone or not.
@@ -159,7 +208,8 @@ pub(super) fn ipv6(bytes: &[u8], profile: Profile) -> bool {
     let odd =
         profile::SPACE | profile::AT | profile::EQUALS | profile::DASH | profile::UNDERSCORE | profile::SLASH;
     let shaped = profile.has(profile::COLON) && profile.digits > 0 && (6..=64).contains(&bytes.len());
-    if !shaped || profile.has(odd | profile::PAREN) {
+    if !shaped || profile.has(odd | profile::PAREN) || profile.has(profile::LETTER) && !bytes.contains(&b'%')
+    {
         return false;
     }
     let inner =

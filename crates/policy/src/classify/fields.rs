@@ -64,10 +64,12 @@ struct Node {
     context: Context,
     /// Array items are no fields of their own.
     item: bool,
-    /// The member that came first inside, and the one that came next beside, when last seen: objects of one list have
+    /// The member (or the items) that came first inside, and the one that came next beside, when last seen: objects of one list have
     /// the same members in the same order.
     first: NodeId,
     next: NodeId,
+    /// The latest hit here.
+    hit: u32,
 }
 
 /// See the module's head. Nodes outlive a call, so that the next one of the same kind finds its fields already judged;
@@ -76,11 +78,13 @@ struct Node {
 pub struct Fields {
     nodes: Vec<Node>,
     live: Vec<NodeId>,
-    /// UTF-8; cut at the bounds of names only.
+    /// Names, UTF-8, each with the `":` behind it that JSON has there; cut at their bounds only.
     text: Vec<u8>,
     /// Open addressing; 0 is free.
     slots: Vec<u32>,
     call: u32,
+    /// For each place the sum over its live members: the same for one set in any order.
+    sums: [u64; PLACES.len()],
 }
 
 impl Default for Fields {
@@ -97,9 +101,17 @@ impl Default for Fields {
             item: true,
             first: NodeId::NONE,
             next: NodeId::NONE,
+            hit: 0,
         };
         let nodes = PLACES.iter().flat_map(|place| [root(*place), root(*place)]).collect();
-        Self { nodes, live: Vec::new(), text: Vec::new(), slots: Vec::new(), call: 1 }
+        Self {
+            nodes,
+            live: Vec::new(),
+            text: Vec::new(),
+            slots: Vec::new(),
+            call: 1,
+            sums: [0; PLACES.len()],
+        }
     }
 }
 
@@ -120,6 +132,7 @@ impl Fields {
 
     pub(super) fn clear(&mut self) {
         self.live.clear();
+        self.sums = [0; PLACES.len()];
         self.call = self.call.wrapping_add(1);
         if self.nodes.len() > ROOTS + MAX_KEPT || self.call == 0 {
             self.nodes.truncate(ROOTS);
@@ -131,7 +144,13 @@ impl Fields {
 
     /// One number for the set of pointers at `place`, whatever their order.
     pub(super) fn sum(&self, place: Place) -> u64 {
-        self.at(place).fold(0, |sum, (_, node)| sum.wrapping_add(mix(node.pointer)))
+        self.sums.get(place as usize).copied().unwrap_or_default()
+    }
+
+    fn add(sums: &mut [u64; PLACES.len()], node: &Node) {
+        if let Some(sum) = sums.get_mut(node.place as usize).filter(|_| !node.item) {
+            *sum = sum.wrapping_add(mix(node.pointer));
+        }
     }
 
     fn at(&self, place: Place) -> impl Iterator<Item = (NodeId, &Node)> {
@@ -152,6 +171,16 @@ impl Fields {
         self.node(id).map_or(b"", |node| self.segment(node))
     }
 
+    /// Where the latest hit at `id` stands, if there was one; to be checked.
+    pub(super) fn hit(&self, id: NodeId) -> usize {
+        self.node(id).map_or(0, |node| node.hit as usize)
+    }
+    pub(super) fn set_hit(&mut self, id: NodeId, at: usize) {
+        if let (Some(node), Ok(at)) = (self.nodes.get_mut(id.0 as usize), u32::try_from(at)) {
+            node.hit = at;
+        }
+    }
+
     pub(super) fn parent(&self, id: NodeId) -> NodeId {
         self.node(id).map_or(NodeId::NONE, |node| node.parent)
     }
@@ -161,26 +190,25 @@ impl Fields {
     }
 
     pub(super) fn pointer(&self, id: NodeId) -> String {
-        let mut length = 0;
-        let mut at = id;
+        let (mut length, mut at) = (0, id);
         while let Some(node) = self.node(at).filter(|_| !at.is_root()) {
             length += (node.end - node.start) as usize + 1;
             at = node.parent;
         }
-        let mut out = Vec::with_capacity(length);
-        self.write(id, &mut out);
-        String::from_utf8(out).unwrap_or_default()
-    }
-
-    /// As deep as pointers are: a bounded recursion.
-    fn write(&self, id: NodeId, out: &mut Vec<u8>) {
-        let Some(node) = self.node(id).filter(|_| !id.is_root()) else { return };
-        self.write(node.parent, out);
-        // Names of headers and parameters (odd roots) do not begin with `/`.
-        if !node.parent.is_root() || node.parent.0 % 2 == 0 {
-            out.push(b'/');
+        // Names of headers and parameters hang under odd roots and do not begin with `/`.
+        let bare = at.0 % 2 == 1 && length > 0;
+        let mut out = vec![b'/'; length - usize::from(bare)];
+        let (mut end, mut at) = (out.len(), id);
+        while let Some(node) = self.node(at).filter(|_| !at.is_root()) {
+            let name = self.segment(node);
+            let start = end.saturating_sub(name.len());
+            if let Some(place) = out.get_mut(start..end) {
+                place.copy_from_slice(name);
+            }
+            end = start.saturating_sub(1);
+            at = node.parent;
         }
-        out.extend_from_slice(self.segment(node));
+        String::from_utf8(out).unwrap_or_default()
     }
 
     #[inline]
@@ -190,11 +218,19 @@ impl Fields {
 
     /// The node of the items of an array: same context as the array.
     pub(super) fn items(&mut self, parent: NodeId) -> NodeId {
+        let hint = self.first(parent);
+        if self.node(hint).is_some_and(|node| node.item && node.parent == parent) {
+            return self.see(hint, parent);
+        }
         let hash = quick_hash(parent, b"*").wrapping_add(1);
-        match self.find(parent, b"*", hash, true) {
+        let items = match self.find(parent, b"*", hash, true) {
             Some(known) => self.see(known, parent),
             None => self.insert(parent, "*", hash, self.context(parent), true),
+        };
+        if let Some(node) = self.nodes.get_mut(parent.0 as usize) {
+            node.first = items;
         }
+        items
     }
 
     /// The member that most likely comes first inside `parent`.
@@ -207,17 +243,24 @@ impl Fields {
         self.node(id).map_or(NodeId::NONE, |node| node.next)
     }
 
-    /// The node of a key inside `parent` and the likely next one, if the key is the one that was expected.
-    #[inline]
-    pub(super) fn expected(&mut self, parent: NodeId, hint: NodeId, key: &[u8]) -> Option<(NodeId, NodeId)> {
-        let node = self.nodes.get(hint.0 as usize)?;
-        let text = self.text.get(node.start as usize..node.end as usize)?;
-        if node.parent != parent || text != key {
+    /// If `bytes` begin with the key that was expected inside `parent`, and with `":`: its node, the likely next one, and
+    /// what follows the colon. Names hold no quotes and no escapes, so that no search for the key's end is needed.
+    #[inline(always)]
+    pub(super) fn expected<'a>(
+        &mut self,
+        parent: NodeId,
+        hint: NodeId,
+        bytes: &'a [u8],
+    ) -> Option<(NodeId, NodeId, &'a [u8])> {
+        let node = self.nodes.get(hint.0 as usize).filter(|node| node.parent == parent && !node.item)?;
+        let text = self.text.get(node.start as usize..node.end as usize + 2)?;
+        let (key, after) = bytes.split_at_checked(text.len())?;
+        if !same(key, text) {
             return None;
         }
         let next = node.next;
         let id = if node.seen == self.call { hint } else { self.see(hint, parent) };
-        Some((id, next))
+        Some((id, next, after))
     }
 
     /// The node of a key inside `parent`, and whether the key itself looked like a value. `before` is the member before
@@ -283,6 +326,7 @@ impl Fields {
             }
             node.seen = self.call;
             self.live.push(id);
+            Self::add(&mut self.sums, node);
         }
         id
     }
@@ -301,7 +345,7 @@ impl Fields {
         if self.live.len() >= MAX_FIELDS || !self.claim(hash, id) {
             return parent;
         }
-        self.nodes.push(Node {
+        let node = Node {
             pointer,
             hash,
             parent,
@@ -313,9 +357,13 @@ impl Fields {
             item,
             first: NodeId::NONE,
             next: NodeId::NONE,
-        });
+            hit: 0,
+        };
+        Self::add(&mut self.sums, &node);
+        self.nodes.push(node);
         self.live.push(NodeId(id));
         self.text.extend_from_slice(name.as_bytes());
+        self.text.extend_from_slice(b"\":");
         NodeId(id)
     }
 
@@ -344,6 +392,21 @@ fn place(slots: &mut [u32], hash: u64, id: u32) -> bool {
         }
     }
     false
+}
+
+/// Equality without a call: keys are short.
+#[inline(always)]
+fn same(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    if let (8..=16, Some(head), Some(tail)) = (left.len(), left.first_chunk::<8>(), left.last_chunk::<8>()) {
+        return right.first_chunk() == Some(head) && right.last_chunk() == Some(tail);
+    }
+    if let (4..=7, Some(head), Some(tail)) = (left.len(), left.first_chunk::<4>(), left.last_chunk::<4>()) {
+        return right.first_chunk() == Some(head) && right.last_chunk() == Some(tail);
+    }
+    left == right
 }
 
 /// Eight bytes a step; only for look-ups inside one process.

@@ -56,15 +56,20 @@ impl Findings {
             self.origins.clear();
             self.origins.resize(self.hits.len(), NodeId::NONE);
         }
-        let known = self.hits.iter_mut().zip(&self.origins);
         let same = |hit: &ClassHit, at: NodeId| at == node && hit.masked == masked && hit.class == class;
-        if let Some((hit, _)) = known.into_iter().find(|(hit, at)| same(hit, **at)) {
+        let latest = self.fields.hit(node);
+        let known = match self.hits.get(latest).zip(self.origins.get(latest)) {
+            Some((hit, at)) if same(hit, *at) => Some(latest),
+            _ => self.hits.iter().zip(&self.origins).position(|(hit, at)| same(hit, *at)),
+        };
+        if let Some(hit) = known.and_then(|at| self.hits.get_mut(at)) {
             hit.count = hit.count.saturating_add(times);
             return;
         }
         if self.hits.len() >= MAX_HITS {
             return;
         }
+        self.fields.set_hit(node, self.hits.len());
         let (place, field) = (self.fields.place(node), self.fields.pointer(node));
         self.hits.push(ClassHit { class, place, field, count: times, masked });
         self.origins.push(node);

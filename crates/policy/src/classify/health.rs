@@ -2,12 +2,16 @@
 //! field's name; forms alone would name half of all order codes.
 
 use super::card::{Digits, luhn};
+use super::profile::{self, Profile};
 
-fn is_code(bytes: &[u8], length: std::ops::RangeInclusive<usize>, digits: usize) -> bool {
-    let known = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'/' | b' ');
-    length.contains(&bytes.len())
-        && bytes.iter().all(known)
-        && bytes.iter().filter(|byte| byte.is_ascii_digit()).count() >= digits
+fn is_code(bytes: &[u8], length: std::ops::RangeInclusive<usize>, digits: u32) -> bool {
+    use profile::{BIG_EX, DASH, DIGIT, DOT, EX, HEX, LETTER, SLASH, SPACE, UPPER, WORD};
+    const KNOWN: u32 = DIGIT | HEX | LETTER | EX | BIG_EX | UPPER | DASH | DOT | SLASH | SPACE | WORD;
+    if !length.contains(&bytes.len()) {
+        return false;
+    }
+    let profile = Profile::of(bytes);
+    profile.flags & !KNOWN == 0 && profile.digits >= digits
 }
 
 /// In a field named for it.

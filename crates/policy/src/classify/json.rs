@@ -10,7 +10,7 @@ use super::fields::NodeId;
 use super::value::{Sink, Value};
 
 /// Deepest nesting that has a pointer of its own; deeper values count for the field at this depth.
-pub const MAX_DEPTH: usize = 48;
+pub const MAX_DEPTH: usize = 32;
 
 #[derive(Clone, Copy)]
 struct Frame {
@@ -70,9 +70,14 @@ pub(super) fn scan(bytes: &[u8], truncated: bool, root: NodeId, sink: &mut Sink<
     while let Some((&byte, tail)) = rest.split_first() {
         rest = match byte {
             b'"' => string(tail, &mut frames, sink),
+            b',' => key(tail, &mut frames, sink),
             b'-' | b'0'..=b'9' => number(rest, truncated, &frames, sink),
-            b'{' | b'[' => {
-                frames.open(byte == b'{', sink);
+            b'{' => {
+                frames.open(true, sink);
+                key(tail, &mut frames, sink)
+            }
+            b'[' => {
+                frames.open(false, sink);
                 tail
             }
             b'}' | b']' => {
@@ -84,27 +89,61 @@ pub(super) fn scan(bytes: &[u8], truncated: bool, root: NodeId, sink: &mut Sink<
     }
 }
 
+#[inline(always)]
+fn skip_space(mut bytes: &[u8]) -> &[u8] {
+    // Other control bytes do not belong here; they are passed over all the same.
+    while let [0..=b' ', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// The place where a key may stand: takes the one that is expected there, and its value if that is a string.
+#[inline(always)]
+fn key<'a>(bytes: &'a [u8], frames: &mut Frames, sink: &mut Sink<'_, '_>) -> &'a [u8] {
+    let bytes = skip_space(bytes);
+    let Frame { container, hint, object, .. } = frames.top;
+    let [b'"', text @ ..] = bytes else { return bytes };
+    if !object || frames.beyond > 0 {
+        return bytes;
+    }
+    let Some((node, next, after)) = sink.out.fields.expected(container, hint, text) else { return bytes };
+    (frames.top.current, frames.top.hint) = (node, next);
+    if text.starts_with(b"__") && sink.response {
+        introspection(text, after, container, sink);
+    }
+    let after = skip_space(after);
+    let [b'"', text @ ..] = after else { return after };
+    let end = quote_or_escape(text);
+    match end.and_then(|end| text.split_at_checked(end)) {
+        Some((text, [b'"', rest @ ..])) => {
+            sink.value(node, Value::text(text, false));
+            rest
+        }
+        _ => after,
+    }
+}
+
 /// The string that `bytes` begin with, its first quote left out; returns what follows.
 fn string<'a>(bytes: &'a [u8], frames: &mut Frames, sink: &mut Sink<'_, '_>) -> &'a [u8] {
+    let Frame { container, current, object, .. } = frames.top;
     let end = quote_or_escape(bytes);
     let Some((text, [b'"', after @ ..])) = end.and_then(|end| bytes.split_at_checked(end)) else {
         return escaped(bytes, frames, sink);
     };
-    if frames.top.object
-        && let Some(after) = colon(after)
-    {
+    if object && let Some(after) = colon(after) {
         if frames.beyond == 0 {
-            let Frame { container, current, hint, .. } = frames.top;
-            (frames.top.current, frames.top.hint) = sink.member_after(container, current, hint, text);
+            let node = sink.member_after(container, current, text);
+            (frames.top.current, frames.top.hint) = (node, sink.out.fields.next(node));
             if sink.response && text.starts_with(b"__") {
-                introspection(text, after, container, sink);
+                introspection(bytes, after, container, sink);
             }
         }
         return after;
     }
     // Without its end an object does not tell whether its last string is a key.
-    if !(frames.top.object && after.trim_ascii_start().is_empty()) {
-        sink.value(frames.top.current, Value::text(text, false));
+    if !object || !after.trim_ascii_start().is_empty() {
+        sink.value(current, Value::text(text, false));
     }
     after
 }
@@ -146,10 +185,11 @@ fn escaped<'a>(bytes: &'a [u8], frames: &mut Frames, sink: &mut Sink<'_, '_>) ->
     member.unwrap_or(after)
 }
 
-/// `{"data": {"__schema": {...}}}`.
+/// `{"data": {"__schema": {...}}}`; `key` begins with the key and its quote.
 fn introspection(key: &[u8], after: &[u8], container: NodeId, sink: &mut Sink<'_, '_>) {
     let opens = after.trim_ascii_start().first() == Some(&b'{');
-    if opens && matches!(key, b"__schema" | b"__type") && sink.out.fields.name(container) == b"data" {
+    let named = key.starts_with(b"__schema\"") || key.starts_with(b"__type\"");
+    if opens && named && sink.out.fields.name(container) == b"data" {
         sink.out.signals.insert(Signal::GraphqlIntrospectionAnswered);
     }
 }

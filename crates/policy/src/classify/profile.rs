@@ -27,6 +27,9 @@ pub(super) const OTHER: u32 = 1 << 17;
 /// Belongs to a token of running text.
 pub(super) const WORD: u32 = 1 << 19;
 pub(super) const WIDE: u32 = 1 << 20;
+/// `x` and `X`: hide digits as well.
+pub(super) const EX: u32 = 1 << 21;
+pub(super) const BIG_EX: u32 = 1 << 22;
 
 const CLASSES: [u32; 256] = {
     let mut table = [OTHER; 256];
@@ -36,6 +39,8 @@ const CLASSES: [u32; 256] = {
             b'0'..=b'9' => DIGIT | WORD,
             b'a'..=b'f' => HEX | WORD,
             b'A'..=b'F' => HEX | UPPER | WORD,
+            b'x' => LETTER | EX | WORD,
+            b'X' => LETTER | UPPER | BIG_EX | WORD,
             b'g'..=b'z' => LETTER | WORD,
             b'G'..=b'Z' => LETTER | UPPER | WORD,
             b' ' | b'\t' | b'\n' | b'\r' => SPACE,
@@ -53,8 +58,9 @@ const CLASSES: [u32; 256] = {
             b'=' => EQUALS,
             b'_' => UNDERSCORE | WORD,
             b'^' => CARET,
-            b'~' => OTHER | WORD,
+            b'~' => WORD,
             0x80..=0xff => MASK | WIDE | WORD,
+            b',' | b';' | b'!' | b'?' | b'%' | b'&' | b'$' => 0,
             _ => OTHER,
         };
         byte += 1;
@@ -79,26 +85,22 @@ impl Profile {
     #[inline]
     pub(super) fn of(bytes: &[u8]) -> Self {
         let (chunks, rest) = bytes.as_chunks::<4>();
-        let mut flags = 0;
-        for [a, b, c, d] in chunks {
-            flags |= class(*a) | class(*b) | class(*c) | class(*d);
+        let (mut flags, mut digits) = (0, 0);
+        for chunk in chunks {
+            let [a, b, c, d] = chunk.map(class);
+            flags |= a | b | c | d;
+            // DIGIT is the lowest bit.
+            digits += (a & DIGIT) + (b & DIGIT) + (c & DIGIT) + (d & DIGIT);
         }
         for byte in rest {
-            flags |= class(*byte);
+            let class = class(*byte);
+            flags |= class;
+            digits += class & DIGIT;
         }
-        let digits = match flags & DIGIT {
-            0 => 0,
-            _ => count_digits(bytes),
-        };
         Self { flags, digits }
     }
     #[inline(always)]
     pub(super) fn has(self, flags: u32) -> bool {
         self.flags & flags != 0
     }
-}
-
-#[inline]
-pub(super) fn count_digits(bytes: &[u8]) -> u32 {
-    bytes.iter().map(|byte| u32::from(byte.is_ascii_digit())).sum()
 }

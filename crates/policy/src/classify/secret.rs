@@ -10,12 +10,25 @@ pub(super) fn marked(token: &[u8]) -> Option<DataClass> {
     if token.len() < 16 {
         return None;
     }
-    let first = token.first()?;
-    match first {
-        b'e' if token.starts_with(b"eyJ") => is_jwt(token).then_some(DataClass::Jwt),
-        b'A' | b'g' | b's' | b'r' | b'x' | b'S' | b'n' | b'p' | b'h' | b'd' | b'w' | b'l' | b'P' | b'y'
-        | b'E' => is_vendor_key(token).then_some(DataClass::ApiKey),
-        b'-' => None,
+    let [first, second, ..] = token else { return None };
+    match (first, second) {
+        (b'e', b'y') => is_jwt(token).then_some(DataClass::Jwt),
+        // How the marks of `VENDORS` begin; a test keeps the two together.
+        (b'A', b'I' | b'K' | b'S')
+        | (b'E', b'A')
+        | (b'P', b'M')
+        | (b'S', b'G' | b'K')
+        | (b'd', b'a' | b'o')
+        | (b'g', b'd' | b'h' | b'i' | b'l')
+        | (b'h', b'f' | b'v')
+        | (b'l', b'i')
+        | (b'n', b'p')
+        | (b'p', b'y')
+        | (b'r', b'k')
+        | (b's', b'h' | b'k' | b'q')
+        | (b'w', b'h')
+        | (b'x', b'o')
+        | (b'y', b'a') => is_vendor_key(token).then_some(DataClass::ApiKey),
         _ => None,
     }
 }
@@ -228,4 +241,18 @@ pub(super) fn promised(bytes: &[u8]) -> Option<(DataClass, bool)> {
     let url = memchr::memmem::find(token, b"://").is_some();
     (token.len() >= MIN_SECRET && token.iter().all(fits) && letters && mixed && varied(token) && !url)
         .then_some((DataClass::ApiKey, false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mark_is_reached() {
+        for (mark, _, least, _) in VENDORS {
+            let letters = if mark.starts_with(b"A") { "A1B2C3D4E5F6G7H8" } else { "a1b2c3d4e5f60789" };
+            let key: Vec<u8> = mark.iter().copied().chain(letters.bytes().cycle().take(least)).collect();
+            assert_eq!(marked(&key), Some(DataClass::ApiKey), "{}", String::from_utf8_lossy(&key));
+        }
+    }
 }

@@ -10,7 +10,10 @@ use super::{card, contact, health, iban, national, person, secret};
 
 /// In a text without its end, what ends nearer to the cut than this may go on behind it and does not count.
 pub(super) const MARGIN: usize = 64;
-/// Longest name before `=` or `:`.
+/// Shortest token that marks itself: a codice fiscale; keys have twenty letters and more.
+const MIN_KEY: usize = 16;
+/// Shortest name that promises anything (`ssn`), and longest name before `=` or `:`.
+const MIN_LABEL: usize = 3;
 const MAX_LABEL: usize = 40;
 /// Longest value after one.
 const MAX_LABELLED: usize = 512;
@@ -38,12 +41,47 @@ struct Token<'a> {
 }
 
 pub(super) fn scan(sink: &mut Sink<'_, '_>, node: NodeId, value: Value<'_>, profile: Profile) {
-    Text::of(value, profile).walk(sink, node);
+    let mut text = Text::of(value, profile);
+    match may_count(value, profile) || text.has_address() {
+        true => text.walk(sink, node),
+        false => text.skim(sink, node),
+    }
 }
 
 /// In a field of identifiers: addresses, secrets, account numbers; card numbers only in groups.
 pub(super) fn scan_strong(sink: &mut Sink<'_, '_>, node: NodeId, value: Value<'_>, profile: Profile) {
-    Text { strong: true, ..Text::of(value, profile) }.walk(sink, node);
+    let mut text = Text { strong: true, ..Text::of(value, profile) };
+    let grouped = profile.digits >= 14 && profile.has(profile::SPACE | profile::DASH);
+    let account = profile.digits >= 7 && profile.has(profile::UPPER) && value.bytes.len() >= 15;
+    match grouped || account || profile.has(profile::AT) || is_headed(value, profile) {
+        true => text.walk(sink, node),
+        false => text.skim(sink, node),
+    }
+}
+
+/// Whether anything could be in a text beyond marked keys, named values and IP addresses, by the fewest digits and the
+/// marks that each has.
+fn may_count(value: Value<'_>, profile: Profile) -> bool {
+    use profile::{AT, BIG_EX, DASH, EX, MASK, PAREN, PLUS, UPPER};
+    let (digits, has) = (profile.digits, |flags: u32| profile.flags & flags != 0);
+    if digits < 5 && !has(AT | MASK | BIG_EX | profile::ANGLE | DASH) {
+        return false;
+    }
+    let card = digits >= 14;
+    let length = value.bytes.len();
+    let hidden = has(EX) && (digits >= 10 || digits >= 8 && length <= 22);
+    let masked = has(MASK) || hidden || has(BIG_EX) && digits >= 2 && length >= 14;
+    let phone = digits >= 8 && has(PLUS) || digits >= 10 && has(DASH | PAREN);
+    let number = digits >= 9 && has(DASH) || digits >= 11;
+    let account = has(UPPER) && (digits >= 9 || digits >= 5 && has(DASH) && length >= 13);
+    has(AT) || card || masked || phone || number || account || is_headed(value, profile)
+}
+
+/// Whether the head of a key in PEM or of a passport could be there.
+fn is_headed(value: Value<'_>, profile: Profile) -> bool {
+    let dashed = profile::DASH | profile::SPACE;
+    profile.has(profile::ANGLE) && memchr::memmem::find(value.bytes, b"<<").is_some()
+        || profile.flags & dashed == dashed && memchr::memmem::find(value.bytes, b"-----").is_some()
 }
 
 /// A whole body.
@@ -78,6 +116,58 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// Whether dots stand between digits, or colons between hexadecimal ones.
+    fn has_address(&self) -> bool {
+        let Profile { flags, digits } = self.profile;
+        let around = |at: usize, fits: fn(&u8) -> bool| {
+            self.bytes.get(at + 1).is_some_and(fits)
+                && at.checked_sub(1).and_then(|at| self.bytes.get(at)).is_some_and(fits)
+        };
+        let hexadecimal = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b':';
+        digits >= 4
+            && flags & profile::DOT != 0
+            && memchr::memchr_iter(b'.', self.bytes).any(|at| around(at, u8::is_ascii_digit))
+            || digits > 0
+                && flags & profile::COLON != 0
+                && memchr::memchr_iter(b':', self.bytes).any(|at| around(at, hexadecimal))
+    }
+
+    /// Finds marked keys and named values only, without a look at each token: a run as long as a key covers one of each
+    /// [`MIN_KEY`] bytes.
+    fn skim(&mut self, sink: &mut Sink<'_, '_>, node: NodeId) {
+        let is_word = |byte: &u8| profile::class(*byte) & WORD != 0;
+        let mut at = MIN_KEY - 1;
+        while let Some(byte) = self.bytes.get(at) {
+            if is_word(byte) {
+                let (head, tail) = self.bytes.split_at_checked(at).unwrap_or_default();
+                let start = at - head.iter().rev().take_while(|byte| is_word(byte)).count();
+                at += tail.iter().take_while(|byte| is_word(byte)).count();
+                if at - start >= MIN_KEY {
+                    self.visit(self.token(start), sink, node);
+                }
+            }
+            at += MIN_KEY;
+        }
+        let Profile { flags, .. } = self.profile;
+        if flags & profile::EQUALS != 0 {
+            self.skim_labels(b'=', sink, node);
+        }
+        if flags & profile::COLON != 0 && flags & profile::SPACE != 0 {
+            self.skim_labels(b':', sink, node);
+        }
+    }
+
+    fn skim_labels(&mut self, mark: u8, sink: &mut Sink<'_, '_>, node: NodeId) {
+        for at in memchr::memchr_iter(mark, self.bytes) {
+            let head = self.bytes.get(at.saturating_sub(MAX_LABEL)..at).unwrap_or_default();
+            let length = head.iter().rev().take_while(|byte| profile::class(**byte) & WORD != 0).count();
+            // A longer token was visited with its label already.
+            if (MIN_LABEL..MIN_KEY).contains(&length) {
+                self.labelled(self.token(at - length), mark, sink, node);
+            }
+        }
+    }
+
     fn from(&self, at: usize) -> &'a [u8] {
         self.bytes.get(at..).unwrap_or_default()
     }
@@ -103,7 +193,7 @@ impl<'a> Text<'a> {
         let mut text = rest.get(..length).unwrap_or_default();
         let digits = match flags & profile::DIGIT {
             0 => 0,
-            _ => profile::count_digits(text),
+            _ => text.iter().map(|byte| u32::from(byte.is_ascii_digit())).sum(),
         };
         while let [rest @ .., b'.' | b'-'] = text {
             text = rest;
@@ -129,7 +219,7 @@ impl<'a> Text<'a> {
         let next = self.bytes.get(token.end).copied();
         if Self::is_word(&token) && !matches!(next, Some(b':' | b'<')) {
             return match next {
-                Some(b'=') => self.labelled(token, b'=', sink, node),
+                Some(b'=') if token.text.len() >= MIN_LABEL => self.labelled(token, b'=', sink, node),
                 _ => token.end,
             };
         }

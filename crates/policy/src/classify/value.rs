@@ -29,6 +29,8 @@ impl<'a> Value<'a> {
 
 /// Below this no text tells anything without its field's name (`a@b.cc`, `1.2.3.4`).
 const MIN_TEXT: usize = 6;
+/// Below this no identifier tells anything but an e-mail address (the shortest: an account number).
+const MIN_IDENTIFIER: usize = 15;
 /// Below this no text of an answer is looked at for slips.
 const MIN_SLIP: usize = 12;
 
@@ -50,29 +52,11 @@ impl Sink<'_, '_> {
 
     /// The node of a key; a key that looks like a value is scanned like one.
     pub(super) fn member(&mut self, parent: NodeId, key: &[u8]) -> NodeId {
-        self.member_searched(parent, NodeId::NONE, key)
+        self.member_after(parent, NodeId::NONE, key)
     }
 
-    /// As [`Self::member`], and the likely next member; `before` is the member before it, or `parent`, and `hint` the
-    /// expected one.
-    #[inline]
-    pub(super) fn member_after(
-        &mut self,
-        parent: NodeId,
-        before: NodeId,
-        hint: NodeId,
-        key: &[u8],
-    ) -> (NodeId, NodeId) {
-        match self.out.fields.expected(parent, hint, key) {
-            Some(known) => known,
-            None => {
-                let node = self.member_searched(parent, before, key);
-                (node, self.out.fields.next(node))
-            }
-        }
-    }
-
-    fn member_searched(&mut self, parent: NodeId, before: NodeId, key: &[u8]) -> NodeId {
+    /// As [`Self::member`]; `before` is the member before it, or `parent`.
+    pub(super) fn member_after(&mut self, parent: NodeId, before: NodeId, key: &[u8]) -> NodeId {
         let (node, valued) = self.out.fields.member(parent, before, key);
         if valued {
             self.generic(node, Context::None, Value::text(key, false), Profile::of(key));
@@ -107,25 +91,41 @@ impl Sink<'_, '_> {
         }
     }
 
+    #[inline]
     pub(super) fn value(&mut self, node: NodeId, value: Value<'_>) {
+        let context = self.out.fields.context(node);
+        let customs = !self.scanner.customs.is_empty();
+        if context.is_promise() || customs {
+            return self.watched(node, context, value);
+        }
+        if value.bytes.len() < MIN_TEXT || context == Context::Identifier && is_identifier(value) {
+            return;
+        }
+        self.unnamed(node, context, value);
+    }
+
+    #[inline(never)]
+    fn watched(&mut self, node: NodeId, context: Context, value: Value<'_>) {
         if value.bytes.is_empty() {
             return;
         }
-        let context = self.out.fields.context(node);
         self.custom(node, value.bytes, value.cut);
-        let slips = self.response && value.bytes.len() >= MIN_SLIP;
-        if context.is_promise() && self.promised(node, context, value) {
-            // A name or a phone number shows no stack trace.
-            return;
+        // A name or a phone number shows no stack trace.
+        let found = context.is_promise() && self.promised(node, context, value);
+        if !found && value.bytes.len() >= MIN_TEXT {
+            self.unnamed(node, context, value);
         }
-        if value.bytes.len() < MIN_TEXT {
-            return;
-        }
+    }
+
+    #[inline(never)]
+    fn unnamed(&mut self, node: NodeId, context: Context, value: Value<'_>) {
         let profile = Profile::of(value.bytes);
-        if slips {
+        if self.response && value.bytes.len() >= MIN_SLIP {
             self.slips(context, value, profile);
         }
-        self.generic(node, context, value, profile);
+        if !is_prose(profile) {
+            self.generic(node, context, value, profile);
+        }
     }
 
     /// An integer of JSON.
@@ -145,7 +145,9 @@ impl Sink<'_, '_> {
         let told = context == Context::ErrorText;
         let marked = profile::PAREN | profile::COLON | profile::SLASH | profile::ANGLE | profile::OTHER;
         let framed = profile.has(marked) && profile.has(profile::SPACE | profile::PAREN);
-        if told || framed {
+        // Plain lower-case prose is none of the texts that are looked for.
+        let named = profile.has(marked | profile::UPPER | profile::DOT | profile::UNDERSCORE);
+        if framed || told && named {
             self.out.signals.0 |= self.scanner.traces.scan(value.bytes, told).0;
         }
     }
@@ -214,10 +216,10 @@ impl Sink<'_, '_> {
     /// What the bytes say without a name's help.
     fn generic(&mut self, node: NodeId, context: Context, value: Value<'_>, profile: Profile) {
         let bytes = value.bytes;
-        if !may_tell(value, profile) || is_plain(value, profile) {
+        if is_plain(value, profile) {
             return;
         }
-        if !value.cut && contact::ipv6(bytes, profile) {
+        if !value.cut && profile.has(profile::COLON) && contact::ipv6(bytes, profile) {
             return self.hit(node, DataClass::IpAddress);
         }
         if context == Context::Identifier {
@@ -241,16 +243,25 @@ impl Sink<'_, '_> {
     }
 }
 
-/// Whether any detector could find something without a name's help: nearly all that they find holds digits.
-fn may_tell(value: Value<'_>, profile: Profile) -> bool {
-    let Profile { flags, digits } = profile;
-    let all = |wanted: u32| flags & wanted == wanted;
-    let labelled = flags & profile::EQUALS != 0 || all(profile::COLON | profile::SPACE);
-    // An IP address has four digits or a colon, a phone number seven digits, a marked key twenty letters and a digit.
-    let address = digits >= 4 && flags & profile::DOT != 0 || digits > 0 && flags & profile::COLON != 0;
-    let headed = flags & profile::ANGLE != 0 || all(profile::DASH | profile::SPACE);
-    let long = value.bytes.len() >= 16 && (digits > 0 || headed);
-    digits >= 5 || flags & (profile::AT | profile::MASK) != 0 || labelled || address || long
+/// Short ones without `@`, UUIDs and times: what nearly all fields of identifiers hold, told by a few bytes.
+#[inline]
+fn is_identifier(value: Value<'_>) -> bool {
+    match value.bytes {
+        _ if value.cut => false,
+        bytes if bytes.len() < MIN_IDENTIFIER => !bytes.contains(&b'@'),
+        // 2026-07-30T10:15:30.123+02:00
+        [b'1' | b'2', _, _, b'0'..=b'9', b'-', _, _, b'-', _, _, b'T', .., b'0'..=b'9' | b'Z'] => {
+            value.bytes.len() <= 35
+        }
+        bytes if bytes.len() == 36 => [8, 13, 18, 23].iter().all(|at| bytes.get(*at) == Some(&b'-')),
+        _ => false,
+    }
+}
+
+/// Words without a digit or a mark: nothing is found in them.
+fn is_prose(profile: Profile) -> bool {
+    use profile::{ANGLE, AT, COLON, DASH, DIGIT, EQUALS, MASK, SPACE};
+    !profile.has(DIGIT | AT | MASK | EQUALS | COLON | ANGLE) && profile.flags & (DASH | SPACE) != DASH | SPACE
 }
 
 /// Values that are frequent, full of digits, and nothing: UUIDs, times, hashes.
