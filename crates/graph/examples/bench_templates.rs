@@ -25,6 +25,9 @@ use traffic::{Random, Scenario, Sharing, TrueOperation, ValueKind, hash_text};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
+/// A learner, and its calls with typed paths: operation, path, status, shape.
+type Run = (Learner, Vec<(usize, Vec<Segment>, u16, u64)>);
+
 /// Services drawn, one from each provider.
 const SERVICES: usize = 60;
 const LEAST_OPERATIONS: usize = 10;
@@ -68,7 +71,7 @@ fn measure(
 ) -> Result<()> {
     let mut total = score::Score::default();
     let mut faults = Vec::new();
-    let mut run: Vec<(Learner, Vec<(usize, Vec<Segment>, u16, u64)>)> = Vec::new();
+    let mut run: Vec<Run> = Vec::new();
     for (service, operations) in services {
         let calls = traffic::calls(operations, scenario, hash_text(service, seed));
         let mut learner = Learner::new();
@@ -97,10 +100,7 @@ fn measure(
 }
 
 /// `observe` of every call by a learner that knows nothing, and again by the one that learned them.
-fn speed(
-    run: &mut [(Learner, Vec<(usize, Vec<Segment>, u16, u64)>)],
-    services: &[(String, Vec<TrueOperation>)],
-) -> (f64, f64) {
+fn speed(run: &mut [Run], services: &[(String, Vec<TrueOperation>)]) -> (f64, f64) {
     let calls: usize = run.iter().map(|(_, typed)| typed.len()).sum();
     let started = Instant::now();
     for ((_, typed), (_, operations)) in run.iter().zip(services) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::evidence::{self, Evidence, MAX_NODES, NodeId, ViewId};
+use super::evidence::{self, Evidence, NodeId, ViewId};
 use super::fixed::{self, Fixed};
 use super::grouping::{self, Branch, Chance, Values};
 use super::view::{self, Feature, View};
@@ -15,6 +15,8 @@ use super::view::{self, Feature, View};
 pub const MAX_LITERALS: usize = 1024;
 /// The same when the evidence is almost full.
 pub const MAX_LITERALS_PRESSED: usize = 128;
+/// From how full the evidence is pressed, in hundredths.
+const PRESSED: usize = 75;
 /// Different answers kept below one branch.
 const MAX_FEATURES: usize = 4096;
 
@@ -32,7 +34,7 @@ pub(super) fn build(evidence: &Evidence, fixed: &Fixed) -> (View, Vec<ViewId>) {
         places: Places::new(evidence),
         view: View::new(documented),
         assigned: vec![view::ROOT; evidence.table_len()],
-        max_literals: if evidence.live() > MAX_NODES / 4 * 3 { MAX_LITERALS_PRESSED } else { MAX_LITERALS },
+        max_literals: if evidence.fill() > PRESSED { MAX_LITERALS_PRESSED } else { MAX_LITERALS },
     };
     build.place(view::ROOT, &[evidence::ROOT]);
     (build.view, build.assigned)
@@ -183,7 +185,7 @@ impl Build<'_> {
 
 /// Words that no variable takes: the empty segment of a trailing slash, and version marks, which answer alike by their
 /// nature.
-fn is_always_literal(word: &str) -> bool {
+pub(super) fn is_always_literal(word: &str) -> bool {
     let mut letters = word.bytes();
     match letters.next() {
         None => true,

@@ -1,7 +1,7 @@
 //! What was seen, as it was seen: a tree of paths in which every word is its own child and all typed values of one
 //! place share a child. Nothing is decided here, so that every decision of [`super::grouping`] can be taken back.
 //!
-//! Bounded: past [`MAX_NODES`] no word gets a child of its own any more, and values that belong to a variable for sure
+//! Bounded: past [`MAX_NODES`] or [`MAX_ENDPOINTS`] no word gets a child of its own any more, and values that belong to a variable for sure
 //! are folded into the shared child by [`Evidence::absorb`].
 
 use std::sync::Arc;
@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 /// Nodes kept for one service, about 200 bytes each.
 pub const MAX_NODES: usize = 32_768;
+/// Methods of nodes kept for one service.
+pub const MAX_ENDPOINTS: usize = 2 * MAX_NODES;
 /// Answer shapes kept for one method of one node.
 pub const MAX_SHAPES: usize = 8;
 /// Methods told apart for one service: those of RFC 9110 and PATCH, and room for some of WebDAV.
@@ -76,12 +78,13 @@ impl Endpoint {
 pub(super) struct Evidence {
     nodes: Vec<Node>,
     free: Vec<NodeId>,
+    endpoints: usize,
     methods: Vec<Arc<str>>,
 }
 
 impl Default for Evidence {
     fn default() -> Self {
-        Self { nodes: vec![Node::default()], free: Vec::new(), methods: Vec::new() }
+        Self { nodes: vec![Node::default()], free: Vec::new(), endpoints: 0, methods: Vec::new() }
     }
 }
 
@@ -102,7 +105,17 @@ impl Evidence {
 
     /// No word gets a node of its own any more.
     pub fn is_full(&self) -> bool {
-        self.live() >= MAX_NODES
+        self.fill() >= 100
+    }
+
+    /// How full, in hundredths.
+    pub fn fill(&self) -> usize {
+        (self.live() * 100 / MAX_NODES).max(self.endpoints * 100 / MAX_ENDPOINTS)
+    }
+
+    /// Forgets what [`Self::absorb`] or the caller took away.
+    pub fn recount(&mut self) {
+        self.endpoints = self.nodes.iter().map(|node| node.endpoints.len()).sum();
     }
 
     /// Length of a table indexed by node.
@@ -192,16 +205,22 @@ impl Evidence {
         }
     }
 
-    /// Counts one call that ended at `id`; `shape` for good answers only. True if it taught something new.
-    pub fn count(&mut self, id: NodeId, method: MethodId, shape: Option<u64>) -> bool {
-        let Some(node) = self.node_mut(id) else { return false };
+    /// Counts one call that ended at `id`; `shape` for good answers only. True if it taught something new; `None` past
+    /// [`MAX_ENDPOINTS`].
+    pub fn count(&mut self, id: NodeId, method: MethodId, shape: Option<u64>) -> Option<bool> {
+        let full = self.endpoints >= MAX_ENDPOINTS;
+        let node = self.node_mut(id)?;
         if let Some(endpoint) = node.endpoints.iter_mut().find(|endpoint| endpoint.method == method) {
-            return endpoint.count(shape);
+            return Some(endpoint.count(shape));
+        }
+        if full {
+            return None;
         }
         let mut endpoint = Endpoint { method, calls: 0, shapes: Vec::new() };
         endpoint.count(shape);
         node.endpoints.push(endpoint);
-        true
+        self.endpoints += 1;
+        Some(true)
     }
 
     /// Folds the word children of `parent` for which `fold` says so into its values' child.

@@ -26,7 +26,7 @@ use probity_model::{Segment, Template};
 use serde::{Deserialize, Serialize};
 
 pub use build::{MAX_LITERALS, MAX_LITERALS_PRESSED};
-pub use evidence::{MAX_METHODS, MAX_NODES, MAX_SHAPES};
+pub use evidence::{MAX_ENDPOINTS, MAX_METHODS, MAX_NODES, MAX_SHAPES};
 
 use evidence::{Evidence, MethodId, NodeId, ViewId};
 use fixed::Fixed;
@@ -36,7 +36,7 @@ use view::{Feature, View};
 pub const MAX_VALUES: usize = 64;
 /// The same when the evidence is almost full.
 pub const MAX_VALUES_PRESSED: usize = 4;
-/// Renames kept for [`Learner::renames`]; past them the oldest are told in one step each.
+/// Renames kept until [`Learner::renames`] takes them; past them the oldest are forgotten.
 pub const MAX_RENAMES: usize = 65_536;
 /// Calls between two builds, at least.
 const BUILD_EVERY: usize = 64;
@@ -101,8 +101,9 @@ impl Learner {
             for node in self.evidence.nodes_mut().filter(|node| node.view == id) {
                 node.endpoints.retain(|endpoint| endpoint.method != method);
             }
+            self.evidence.recount();
             if rename.from != rename.into {
-                self.renames.push(rename);
+                self.rename(rename);
             }
         }
     }
@@ -191,37 +192,49 @@ impl Learner {
             };
             self.evidence.pass(at, segment);
         }
-        self.news |= self.evidence.count(at, method, shape);
+        self.news |= self.evidence.count(at, method, shape)?;
         let view = self.evidence.node(at)?.view;
         self.view.node_mut(view)?.methods |= 1 << method;
         Some(at)
     }
 
     /// Where a segment that was never seen here belongs until the next build: to the variable if it answers like its
-    /// values, or only with an error.
+    /// values, or with an error, or if the place is documented as one.
     fn provisional(&mut self, parent: ViewId, segment: &Segment, answer: Option<Feature>) -> Option<ViewId> {
         let node = self.view.node(parent)?;
         let own = evidence::word(segment).filter(|_| !self.evidence.is_full());
         if let Some(known) = own.and_then(|word| node.literals.get(word.as_ref())) {
             return Some(*known);
         }
-        let alike = |id: &ViewId| {
-            let features = self.view.node(*id).map_or(&[] as &[Feature], |node| &node.features);
-            own.is_none() || answer.is_none_or(|answer| features.binary_search(&answer).is_ok())
-        };
-        if let Some(variable) = node.variable.filter(alike) {
-            return Some(variable);
-        }
         let documented = node.fixed;
-        match own {
-            Some(word) => {
-                let fixed = documented.and_then(|at| self.fixed.child_literal(at, word));
-                Some(self.view.add_literal(parent, word, fixed))
-            }
-            None => {
-                let fixed = documented.and_then(|at| self.fixed.child_variable(at));
-                Some(self.view.add_variable(parent, fixed.map(|(id, _)| id), fixed.map(|(_, name)| name)))
-            }
+        let in_document = documented.and_then(|at| self.fixed.child_variable(at));
+        let literal = own.is_some_and(|word| {
+            build::is_always_literal(word)
+                || documented.and_then(|at| self.fixed.child_literal(at, word)).is_some()
+        });
+        let alike = |id: ViewId| {
+            let features = self.view.node(id).map_or(&[] as &[Feature], |node| &node.features);
+            answer.is_none_or(|answer| features.binary_search(&answer).is_ok())
+        };
+        let joins = own.is_none() || !literal && (in_document.is_some() || node.variable.is_some_and(alike));
+        if joins {
+            return Some(node.variable.unwrap_or_else(|| {
+                self.view.add_variable(
+                    parent,
+                    in_document.map(|(id, _)| id),
+                    in_document.map(|(_, name)| name),
+                )
+            }));
+        }
+        let word = own?;
+        let below = documented.and_then(|at| self.fixed.child_literal(at, word));
+        Some(self.view.add_literal(parent, word, below))
+    }
+
+    fn rename(&mut self, rename: Rename) {
+        self.renames.push(rename);
+        if self.renames.len() >= 2 * MAX_RENAMES {
+            self.renames.drain(..MAX_RENAMES);
         }
     }
 
@@ -254,6 +267,7 @@ impl Learner {
                     .map(|m| (m, &node.template)),
             );
         }
+        let mut told = Vec::new();
         for ((method, was), now) in moved {
             let Some(from) = self.view.node(was).map(|node| &node.template) else { continue };
             let most = now.into_iter().max_by_key(|(id, calls)| (*calls, std::cmp::Reverse(*id)));
@@ -261,18 +275,18 @@ impl Learner {
                 continue;
             };
             if from != into && !kept.contains(&(method, from)) {
-                self.renames.push(Rename {
-                    method: self.evidence.method_name(method).to_owned(),
-                    from: from.clone(),
-                    into: into.clone(),
-                });
+                let method = self.evidence.method_name(method).to_owned();
+                told.push(Rename { method, from: from.clone(), into: into.clone() });
             }
+        }
+        for rename in told {
+            self.rename(rename);
         }
     }
 
     /// Folds the least called values of each variable together.
     fn absorb(&mut self) {
-        let pressed = self.evidence.live() > MAX_NODES / 2;
+        let pressed = self.evidence.fill() > 50;
         let keep = if pressed { MAX_VALUES_PRESSED } else { MAX_VALUES };
         for parent in 0..self.evidence.table_len() as NodeId {
             let Some(node) = self.evidence.node(parent).filter(|node| node.words.len() > keep) else {
@@ -290,10 +304,11 @@ impl Learner {
             let least = values.get(keep.saturating_sub(1)).copied().unwrap_or(0);
             self.evidence.absorb(parent, |child| child.view == variable && child.calls <= least);
         }
+        self.evidence.recount();
     }
 }
 
-/// A template as a path that it would match: what varies looks like nothing known.
+/// A template as a path that it would match. What varies looks like a UUID, which no documented literal does.
 fn as_path(template: &Template) -> Vec<Segment> {
     template
         .segments()
@@ -301,7 +316,7 @@ fn as_path(template: &Template) -> Vec<Segment> {
             TemplateSegment::Literal(text) => {
                 Segment { kind: SegmentKind::Word, word: Some(Arc::from(text)), hash: 0 }
             }
-            TemplateSegment::Variable(_) => Segment { kind: SegmentKind::Token, word: None, hash: 0 },
+            TemplateSegment::Variable(_) => Segment { kind: SegmentKind::Uuid, word: None, hash: 0 },
         })
         .collect()
 }
