@@ -57,8 +57,9 @@ open_states := {
 	},
 }
 
-# In this state for less than the tolerated days; a state of unknown age is not.
+# In this state for less than the tolerated days; a state of unknown age is not, nor is any where none is tolerated.
 tolerated(state) if {
+	open_states[state].days > 0
 	some entry in input.facts["operation.state_since"]
 	since := moment.seconds(entry.value[state])
 	since + (open_states[state].days * 86400) > moment.seconds(input.at)
