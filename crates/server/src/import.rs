@@ -128,6 +128,11 @@ pub fn read(
         let bytes = std::fs::read(file)?;
         let (calls, diagnostics) = har::read(&imported.file, &bytes);
         diagnostics.iter().for_each(|diagnostic| imported.problem(diagnostic.to_string()));
+        // The reader closes a list of entries that it left out with their total.
+        let total = diagnostics.last().and_then(|last| last.message.split_once(' '));
+        if let Some((total, _)) = total.filter(|(_, rest)| rest.ends_with("are not read")) {
+            imported.unreadable = total.parse().unwrap_or(imported.unreadable);
+        }
         for call in &calls {
             take(call, &mut imported)?;
         }

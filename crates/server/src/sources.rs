@@ -65,6 +65,26 @@ impl Loaded {
         self.path(&self.config.data)
     }
 
+    /// A specification that is not there, at the line that names it.
+    fn missing_specification(
+        &self,
+        service: &str,
+        index: usize,
+        path: &Path,
+        problem: &std::io::Error,
+    ) -> Diagnostic {
+        let file = self.file.display().to_string();
+        let at = self.config.services.iter().position(|known| known.name.as_str() == service).unwrap_or(0);
+        let pointer = format!("/services/{at}/specifications/{index}");
+        let span = probity_reader::config::from_yaml_with_spans::<Config>(&file, &self.text)
+            .ok()
+            .and_then(|located| located.span_of(&pointer))
+            .unwrap_or(Span { file: file.as_str().into(), line: 1, column: 1 });
+        let message = format!("specification `{}` cannot be read: {problem}", path.display());
+        let hint = Some("expected a readable OpenAPI document, relative to this file".to_owned());
+        Diagnostic { span, severity: Severity::High, message, hint }
+    }
+
     /// Every file whose change is a change of the configuration.
     pub fn named_files(&self) -> Vec<PathBuf> {
         let mut files = vec![self.file.clone()];
@@ -184,8 +204,13 @@ fn service_sources(
     let by_configuration =
         |value: &str| Attributed { value: value.to_owned(), source: "configuration".to_owned() };
     let mut specifications = Vec::new();
-    for file in &service.specifications {
+    for (index, file) in service.specifications.iter().enumerate() {
         let path = loaded.path(file);
+        if let Err(problem) = std::fs::metadata(&path) {
+            let name = service.name.as_str();
+            diagnostics.push(loaded.missing_specification(name, index, &path, &problem));
+            continue;
+        }
         let Some(mut specification) = read_specification(&path, diagnostics) else { continue };
         if service.strip_path && service.path != "/" {
             prefix(&mut specification, &service.path);

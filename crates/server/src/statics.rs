@@ -105,12 +105,13 @@ fn judge_file(
     let sources = Sources { services: BTreeMap::from([(service, source)]) };
     let mut inventory = Inventory::new();
     let findings = BTreeMap::new();
-    let view = View { at: Timestamp(0), window_us: i64::MAX, risk: catalog.risk(), findings: &findings };
+    let at = crate::clock::now();
+    let view = View { at, window_us: i64::MAX, risk: catalog.risk(), findings: &findings };
     let reconciled = reconcile(&mut inventory, &sources, view);
     for operation in &reconciled.operations {
         checked.operations += 1;
         let Some(documented) = &operation.documented else { continue };
-        let mut facts = facts::of_operation(operation, &reconciled, &inventory, "none", Timestamp(0));
+        let mut facts = facts::of_operation(operation, &reconciled, &inventory, "none", at);
         // Without traffic, only what documents say is known.
         for entries in facts.facts.values_mut() {
             entries.retain(|entry| !matches!(entry.source.kind, SourceKind::Traffic | SourceKind::Gateway));
@@ -118,7 +119,7 @@ fn judge_file(
         facts.facts.retain(|_, entries| !entries.is_empty());
         for check in catalog.checks().iter().filter(|check| check.subjects.contains(&SubjectKind::Operation))
         {
-            let Ok(judgement) = engine.judge(&check.id, &facts, Timestamp(0), &check.params) else {
+            let Ok(judgement) = engine.judge(&check.id, &facts, at.hour(), &check.params) else {
                 continue;
             };
             if judgement.status != Status::Fail {

@@ -49,8 +49,11 @@ impl ResponseFacts {
             }
         }
         let reflected = allow_credentials
-            && allow_origin
-                .is_some_and(|allowed| allowed != b"*" && request.header(b"origin") == Some(allowed));
+            && allow_origin.is_some_and(|allowed| {
+                allowed != b"*"
+                    && request.header(b"origin") == Some(allowed)
+                    && !request.host().is_some_and(|host| is_same_site(allowed, host))
+            });
         signals.set(Signal::CorsAnyOrigin, allow_origin == Some(b"*"));
         signals.set(Signal::CorsReflectedCredentials, reflected);
         signals.set(Signal::HstsMissing, secure && !hsts);
@@ -63,6 +66,26 @@ impl ResponseFacts {
             stored && matches!(request.method(), b"GET" | b"HEAD") && response.status() / 100 == 2;
         Self { content_type, encoded, signals, cacheable }
     }
+}
+
+/// An origin under the same last two labels as the host: the service's own pages, which an allow-list names. Any other
+/// origin that is repeated with credentials was taken from the caller.
+fn is_same_site(origin: &[u8], host: &[u8]) -> bool {
+    let bare = |text: &[u8]| -> Vec<u8> {
+        let text = match memchr::memmem::find(text, b"://") {
+            Some(at) => text.get(at + 3..).unwrap_or_default(),
+            None => text,
+        };
+        let end = text.iter().position(|byte| matches!(byte, b':' | b'/')).unwrap_or(text.len());
+        text.get(..end).unwrap_or_default().to_ascii_lowercase()
+    };
+    let (origin, host) = (bare(origin), bare(host));
+    let site = |name: &[u8]| -> Option<Vec<u8>> {
+        let labels: Vec<&[u8]> = name.rsplit(|byte| *byte == b'.').take(2).collect();
+        (labels.len() == 2 && !name.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.'))
+            .then(|| labels.join(&b'.'))
+    };
+    origin == host || site(&origin).is_some_and(|site_of_origin| site(&host) == Some(site_of_origin))
 }
 
 /// `nginx/1.25`, `PHP/8.2`, `Apache 2.4`: a digit after the product's name.
@@ -123,6 +146,14 @@ mod tests {
         let reflected =
             "Access-Control-Allow-Origin: https://o.example\r\nAccess-Control-Allow-Credentials: true\r\n";
         check(GET, &safe(reflected), false, &[CorsReflectedCredentials]);
+        let own =
+            "Access-Control-Allow-Origin: https://o.example\r\nAccess-Control-Allow-Credentials: true\r\n";
+        let request = "GET / HTTP/1.1\r\nX-A: b";
+        assert!(is_same_site(b"https://app.clinic.example", b"clinic.example:8080"));
+        assert!(is_same_site(b"http://localhost:3000", b"localhost:8080"));
+        assert!(!is_same_site(b"https://evil.example", b"clinic.example"));
+        assert!(!is_same_site(b"https://10.0.0.1", b"10.0.0.2"));
+        check(request, &safe(own), false, &[CorsReflectedCredentials]);
         check(GET, &safe("Server: nginx\r\n"), false, &[]);
         check(GET, &safe("Server: nginx/1.25\r\n"), false, &[VersionBanner]);
         check(GET, &safe("X-Powered-By: PHP/8.1\r\n"), false, &[VersionBanner]);
