@@ -9,9 +9,7 @@ use std::sync::Arc;
 use probity_graph::reconcile::{View, reconcile};
 use probity_graph::{Inventory, ServiceSources, Sources, facts};
 use probity_model::specification::Specification;
-use probity_model::{
-    Diagnostic, RuleId, ServiceId, Severity, SourceKind, Span, Status, SubjectKind, Timestamp,
-};
+use probity_model::{Diagnostic, RuleId, ServiceId, Severity, SourceKind, Span, Status, SubjectKind};
 use serde::Serialize;
 
 use crate::catalog::Catalog;

@@ -150,9 +150,12 @@ impl App {
 
     /// The outcome behind a reference with its evidence and ledger index.
     pub(super) fn explained(&self, reference: &OutcomeRef) -> anyhow::Result<Option<ExplainedOutcome>> {
-        let key = (reference.subject.clone(), reference.check.clone());
-        let Some(outcome) = self.outcomes.get(&key) else { return Ok(None) };
+        let Some(outcome) = self.outcome_of(reference) else { return Ok(None) };
         self.with_evidence(outcome.clone(), reference.evidence).map(Some)
+    }
+
+    pub(super) fn outcome_of(&self, reference: &OutcomeRef) -> Option<&Outcome> {
+        self.outcomes.get(&(reference.subject.clone(), reference.check.clone()))
     }
 
     fn with_evidence(&self, outcome: Outcome, digest: Digest) -> anyhow::Result<ExplainedOutcome> {

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use probity_ledger::LogId;
-use probity_model::{CheckId, FrameworkId, Status, Verdict};
+use probity_model::{CheckId, Digest, FrameworkId, Status, Verdict};
 use probity_report::{
     InventorySummary, LedgerSummary, LogSummary, REPORT_VERSION, ReportCheck, ReportControl, ReportDocument,
     ReportOutcome,
 };
 
 use super::App;
+use super::command::ExplainedOutcome;
 use crate::clock::now;
 
 /// Outcomes that a report lists for one check of one control; the tally counts all.
@@ -40,10 +41,11 @@ impl App {
             .collect();
         let mut controls = Vec::new();
         let mut parameters = BTreeMap::new();
+        let mut mentioned = BTreeMap::new();
         for (control, verdict) in framework.controls.iter().zip(verdicts) {
             let mut checks = Vec::new();
             for tally in &verdict.checks {
-                checks.push(self.report_check(&tally.check, tally.clone(), &name)?);
+                checks.push(self.report_check(&tally.check, tally.clone(), &name, &mut mentioned)?);
                 if let Some(check) = self.catalog.checks().iter().find(|check| check.id == tally.check)
                     && !check.params.is_empty()
                 {
@@ -110,6 +112,7 @@ impl App {
         id: &CheckId,
         tally: probity_model::verdict::CheckTally,
         scope: &str,
+        mentioned: &mut BTreeMap<Digest, Option<u64>>,
     ) -> anyhow::Result<ReportCheck> {
         let check = self.catalog.checks().iter().find(|check| check.id == *id);
         let standing = self.scopes.iter().find(|known| known.name == scope).map(|scope| &scope.standing);
@@ -126,13 +129,23 @@ impl App {
         let outcomes_total = references.len();
         let mut outcomes = Vec::new();
         for reference in references.iter().take(MAX_OUTCOMES) {
-            if let Some(explained) = self.explained(reference)? {
-                outcomes.push(ReportOutcome {
-                    outcome: explained.outcome,
-                    evidence: explained.evidence,
-                    ledger_index: explained.ledger_index,
-                });
-            }
+            let known = mentioned.get(&reference.evidence).copied();
+            let explained = match known {
+                // Given already, where the evidence was mentioned first.
+                Some(ledger_index) => self.outcome_of(reference).map(|outcome| ExplainedOutcome {
+                    outcome: outcome.clone(),
+                    evidence: None,
+                    ledger_index,
+                }),
+                None => self.explained(reference)?,
+            };
+            let Some(explained) = explained else { continue };
+            mentioned.insert(reference.evidence, explained.ledger_index);
+            outcomes.push(ReportOutcome {
+                outcome: explained.outcome,
+                evidence: explained.evidence,
+                ledger_index: explained.ledger_index,
+            });
         }
         Ok(ReportCheck {
             id: id.to_string(),
