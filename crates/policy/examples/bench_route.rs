@@ -34,7 +34,7 @@ fn service(number: usize) -> BundleService {
     });
     BundleService {
         id: id.clone(),
-        hosts: if number % 2 == 0 { Vec::new() } else { vec![format!("h{number}.example.com")] },
+        hosts: if number.is_multiple_of(2) { Vec::new() } else { vec![format!("h{number}.example.com")] },
         path_prefix: prefix.clone(),
         strip_prefix: false,
         upstreams: Vec::new(),

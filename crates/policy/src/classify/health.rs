@@ -120,14 +120,12 @@ pub(super) fn medication(bytes: &[u8]) -> bool {
         return true;
     }
     let mut lengths = [0usize; 3];
-    let mut parts = 0;
-    for part in bytes.split(|byte| *byte == b'-') {
-        let Some(place) = lengths.get_mut(parts) else { return false };
+    for (index, part) in bytes.split(|byte| *byte == b'-').enumerate() {
+        let Some(place) = lengths.get_mut(index) else { return false };
         if part.is_empty() || !part.iter().all(u8::is_ascii_digit) {
             return false;
         }
         *place = part.len();
-        parts += 1;
     }
     matches!(lengths, [5, 4, 2] | [4, 4, 2] | [5, 3, 2] | [5, 4, 1] | [5, 4, 0] | [4, 4, 0] | [5, 3, 0])
 }

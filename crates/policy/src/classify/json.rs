@@ -112,15 +112,21 @@ fn key<'a>(bytes: &'a [u8], frames: &mut Frames, sink: &mut Sink<'_, '_>) -> &'a
     if text.starts_with(b"__") && sink.response {
         introspection(text, after, container, sink);
     }
-    let after = skip_space(after);
-    let [b'"', text @ ..] = after else { return after };
+    member_value(after, node, sink)
+}
+
+/// What follows a key's colon: takes it if it is a string without escapes, and leaves all else.
+#[inline(always)]
+fn member_value<'a>(bytes: &'a [u8], node: NodeId, sink: &mut Sink<'_, '_>) -> &'a [u8] {
+    let bytes = skip_space(bytes);
+    let [b'"', text @ ..] = bytes else { return bytes };
     let end = quote_or_escape(text);
     match end.and_then(|end| text.split_at_checked(end)) {
         Some((text, [b'"', rest @ ..])) => {
             sink.value(node, Value::text(text, false));
             rest
         }
-        _ => after,
+        _ => bytes,
     }
 }
 
@@ -132,14 +138,15 @@ fn string<'a>(bytes: &'a [u8], frames: &mut Frames, sink: &mut Sink<'_, '_>) -> 
         return escaped(bytes, frames, sink);
     };
     if object && let Some(after) = colon(after) {
-        if frames.beyond == 0 {
-            let node = sink.member_after(container, current, text);
-            (frames.top.current, frames.top.hint) = (node, sink.out.fields.next(node));
-            if sink.response && text.starts_with(b"__") {
-                introspection(bytes, after, container, sink);
-            }
+        if frames.beyond > 0 {
+            return after;
         }
-        return after;
+        let node = sink.member_after(container, current, text);
+        (frames.top.current, frames.top.hint) = (node, sink.out.fields.next(node));
+        if text.starts_with(b"__") && sink.response {
+            introspection(bytes, after, container, sink);
+        }
+        return member_value(after, node, sink);
     }
     // Without its end an object does not tell whether its last string is a key.
     if !object || !after.trim_ascii_start().is_empty() {
@@ -174,10 +181,13 @@ fn escaped<'a>(bytes: &'a [u8], frames: &mut Frames, sink: &mut Sink<'_, '_>) ->
         text.map_or((bytes, &b""[..]), |(text, after)| (text, after.get(1..).unwrap_or_default()));
     let mut scratch = std::mem::take(&mut sink.out.scratch);
     unescape(text, &mut scratch);
-    let member = if frames.top.object && !cut { colon(after) } else { None };
+    let object = frames.top.object;
+    let member = if object && !cut { colon(after) } else { None };
     match member {
         Some(_) if frames.beyond == 0 => frames.top.current = sink.member(frames.top.container, &scratch),
         Some(_) => {}
+        // See `string`.
+        None if object && !cut && after.trim_ascii_start().is_empty() => {}
         None => sink.value(frames.top.current, Value::text(&scratch, cut)),
     }
     scratch.clear();

@@ -522,6 +522,7 @@ const fn slot_of(hash: u32) -> usize {
 
 /// Open addressing over [`NAMES`] (position + 1), made by the compiler. Names are hashed from their end, so that one
 /// walk over a key yields the hash of each suffix.
+#[allow(clippy::indexing_slicing, reason = "run by the compiler only")]
 const TABLE: [u16; SLOTS] = {
     assert!(NAMES.len() * 3 < SLOTS);
     let mut table = [0u16; SLOTS];

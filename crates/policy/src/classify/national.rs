@@ -140,7 +140,7 @@ fn pesel(digits: &[u8]) -> bool {
     const WEIGHTS: [u32; 11] = [1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1];
     let sum: u32 = digits.iter().zip(WEIGHTS).map(|(digit, weight)| u32::from(*digit) * weight).sum();
     let day = digits.get(4..6).map_or(0, |day| day.iter().fold(0, |n, d| n * 10 + *d));
-    digits.len() == 11 && sum % 10 == 0 && (1..=31).contains(&day)
+    digits.len() == 11 && sum.is_multiple_of(10) && (1..=31).contains(&day)
 }
 
 fn bsn(digits: &[u8]) -> bool {

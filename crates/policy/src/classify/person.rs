@@ -77,8 +77,7 @@ pub(super) fn birth_date(bytes: &[u8], number: bool) -> bool {
     if date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit()) {
         return is_date(number_of(date.get(..4)), number_of(date.get(4..6)), number_of(date.get(6..)));
     }
-    let mut parts =
-        date.split(|c: char| matches!(c, '-' | '/' | '.' | ' ' | ',')).filter(|part| !part.is_empty());
+    let mut parts = date.split(['-', '/', '.', ' ', ',']).filter(|part| !part.is_empty());
     let (Some(first), Some(second), Some(third)) = (parts.next(), parts.next(), parts.next()) else {
         return false;
     };

@@ -31,6 +31,7 @@ pub(super) const WIDE: u32 = 1 << 20;
 pub(super) const EX: u32 = 1 << 21;
 pub(super) const BIG_EX: u32 = 1 << 22;
 
+#[allow(clippy::indexing_slicing, reason = "run by the compiler only")]
 const CLASSES: [u32; 256] = {
     let mut table = [OTHER; 256];
     let mut byte = 0usize;

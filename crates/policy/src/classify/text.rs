@@ -10,13 +10,16 @@ use super::{card, contact, health, iban, national, person, secret};
 
 /// In a text without its end, what ends nearer to the cut than this may go on behind it and does not count.
 pub(super) const MARGIN: usize = 64;
+/// Longest masked card number: nineteen bullets of three bytes, and separators.
+const MAX_MASKED: usize = 64;
 /// Shortest token that marks itself: a codice fiscale; keys have twenty letters and more.
 const MIN_KEY: usize = 16;
 /// Shortest name that promises anything (`ssn`), and longest name before `=` or `:`.
 const MIN_LABEL: usize = 3;
 const MAX_LABEL: usize = 40;
-/// Longest value after one.
-const MAX_LABELLED: usize = 512;
+/// Longest value after one, and most names looked at in one text.
+const MAX_LABELLED: usize = 2048;
+const MAX_LABELS: u32 = 200;
 
 struct Text<'a> {
     bytes: &'a [u8],
@@ -29,6 +32,8 @@ struct Text<'a> {
     strong: bool,
     /// Up to here an identifier stands: no runs of digits.
     quiet: usize,
+    /// Names with a value that were looked at.
+    labels: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -93,7 +98,7 @@ impl<'a> Text<'a> {
     fn of(value: Value<'a>, profile: Profile) -> Self {
         let Value { bytes, cut, .. } = value;
         let limit = if cut { bytes.len().saturating_sub(MARGIN) } else { bytes.len() };
-        Self { bytes, profile, limit, document: false, strong: false, quiet: 0 }
+        Self { bytes, profile, limit, document: false, strong: false, quiet: 0, labels: 0 }
     }
 
     fn walk(&mut self, sink: &mut Sink<'_, '_>, node: NodeId) {
@@ -385,7 +390,7 @@ impl<'a> Text<'a> {
             byte.is_ascii_digit() || matches!(byte, b'*' | b'X' | b'x' | b'#' | b' ' | b'-') || *byte >= 0x80
         };
         let rest = self.from(token.start);
-        let rest = rest.get(..rest.len().min(96))?;
+        let rest = rest.get(..rest.len().min(MAX_MASKED))?;
         let length = rest.iter().position(|byte| !fits(byte)).unwrap_or(rest.len());
         let mut region = rest.get(..length)?;
         while let [head @ .., b' ' | b'-'] = region {
@@ -411,7 +416,7 @@ impl<'a> Text<'a> {
         while let [head @ .., b'.' | b':'] = run {
             run = head;
         }
-        let whole = !rest.get(length).is_some_and(|next| profile::class(*next) & WORD != 0);
+        let whole = rest.get(length).is_none_or(|next| profile::class(*next) & WORD == 0);
         (whole && contact::ipv6(run, Profile::of(run))).then_some(run.len())
     }
 
@@ -422,6 +427,10 @@ impl<'a> Text<'a> {
         if mark == b':' && !spaced && !self.document {
             return token.end;
         }
+        if self.labels >= MAX_LABELS {
+            return token.end;
+        }
+        self.labels += 1;
         let context = key::context(token.text, C::None);
         let named = match context {
             C::Password => mark == b'=' && !spaced,

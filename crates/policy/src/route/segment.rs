@@ -6,18 +6,27 @@ use super::MAX_LITERAL;
 #[derive(Clone, Copy)]
 pub(super) struct Segments<'a> {
     rest: Option<&'a [u8]>,
+    encoded: bool,
 }
 
 impl<'a> Segments<'a> {
     /// `None` for what is not a path, such as the `*` of `OPTIONS *`.
     pub(super) fn of(path: &'a str) -> Option<Self> {
-        path.strip_prefix('/').map(|rest| Self { rest: Some(rest.as_bytes()) })
+        let rest = path.as_bytes().strip_prefix(b"/")?;
+        Some(Self { rest: Some(rest), encoded: memchr::memchr(b'%', rest).is_some() })
     }
+    /// Whether there is a `%` anywhere.
+    pub(super) fn is_encoded(self) -> bool {
+        self.encoded
+    }
+    #[inline]
     pub(super) fn split(self) -> Option<(&'a [u8], Self)> {
         let rest = self.rest?;
-        match memchr::memchr(b'/', rest).and_then(|at| rest.split_at_checked(at)) {
-            Some((head, tail)) => Some((head, Self { rest: tail.get(1..) })),
-            None => Some((rest, Self { rest: None })),
+        // Segments are short: a plain walk beats a search that has to warm up.
+        let end = rest.iter().position(|byte| *byte == b'/');
+        match end.and_then(|end| rest.split_at_checked(end)) {
+            Some((head, tail)) => Some((head, Self { rest: tail.get(1..), ..self })),
+            None => Some((rest, Self { rest: None, ..self })),
         }
     }
 }

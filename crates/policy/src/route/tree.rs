@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
 use super::segment::{Partial, Pattern, Segments, comparable};
-use super::{Fnv, MAX_DEPTH, MAX_LITERAL, MAX_STEPS};
+use super::{MAX_DEPTH, MAX_LITERAL, MAX_STEPS, Quick};
 
-type Literals = HashMap<Box<[u8]>, u32, BuildHasherDefault<Fnv>>;
+type Literals = HashMap<Box<[u8]>, u32, BuildHasherDefault<Quick>>;
 
 /// Templates of one method; each leads to the operation's position.
 #[derive(Default)]
@@ -77,7 +77,7 @@ impl TemplateTree {
         let Some((segment, rest)) = segments.split() else { return node.operation };
         *steps = steps.checked_sub(1)?;
         let enter = |child: u32, steps: &mut u32| self.search(self.nodes.get(child as usize)?, rest, steps);
-        if let Some(child) = node.named(segment)
+        if let Some(child) = named(&node.literals, segment, segments.is_encoded())
             && let Some(found) = enter(child, steps)
         {
             return Some(found);
@@ -94,12 +94,6 @@ impl TemplateTree {
             Some(child) if !segment.is_empty() => enter(child, steps),
             _ => None,
         }
-    }
-}
-
-impl Node {
-    fn named(&self, segment: &[u8]) -> Option<u32> {
-        named(&self.literals, segment)
     }
 }
 
@@ -152,10 +146,8 @@ impl PrefixTree {
         let mut found = node.service;
         let mut segments = Segments::of(path);
         while let Some((segment, rest)) = segments.and_then(Segments::split) {
-            let Some(child) = named(&node.literals, segment).and_then(|child| self.nodes.get(child as usize))
-            else {
-                break;
-            };
+            let child = named(&node.literals, segment, rest.is_encoded());
+            let Some(child) = child.and_then(|child| self.nodes.get(child as usize)) else { break };
             node = child;
             found = node.service.or(found);
             segments = Some(rest);
@@ -164,11 +156,11 @@ impl PrefixTree {
     }
 }
 
-fn named(literals: &Literals, segment: &[u8]) -> Option<u32> {
+fn named(literals: &Literals, segment: &[u8], encoded: bool) -> Option<u32> {
     if literals.is_empty() {
         return None;
     }
-    if memchr::memchr(b'%', segment).is_none() {
+    if !encoded {
         return literals.get(segment).copied();
     }
     literals.get(comparable(segment, &mut [0; MAX_LITERAL])?).copied()

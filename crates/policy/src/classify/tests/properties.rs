@@ -100,7 +100,7 @@ fn assert_subset(part: &Findings, whole: &Findings) -> Result<(), TestCaseError>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..600), truncated: bool) {
@@ -166,6 +166,25 @@ proptest! {
         let body = plant(document, &value).to_string();
         let found = format!("{:?}", json(&body));
         prop_assert!(!found.contains(&value));
+    }
+
+    #[test]
+    fn what_was_scanned_before_changes_nothing(
+        documents in prop::collection::vec(document(prop_oneof![card(), iban()]), 1..6),
+        cut in 0.0..1.0f64,
+    ) {
+        let mut reused = Findings::new();
+        for document in &documents {
+            let body = serde_json::to_string_pretty(document).expect("json");
+            let body = &body.as_bytes()[..(body.len() as f64 * cut) as usize];
+            let fresh = scan(Content::Json, Place::ResponseBody, body, true);
+            reused.clear();
+            scanner().scan(Content::Json, Place::ResponseBody, body, true, &mut reused);
+            prop_assert_eq!(&reused.hits, &fresh.hits);
+            prop_assert_eq!(reused.field_names(), fresh.field_names());
+            prop_assert_eq!(reused.shape(200, "x"), fresh.shape(200, "x"));
+            prop_assert_eq!(reused.signals, fresh.signals);
+        }
     }
 
     #[test]
