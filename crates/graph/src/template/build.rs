@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::chance::Chance;
 use super::evidence::{self, Evidence, NodeId, ViewId};
 use super::fixed::{self, Fixed};
-use super::grouping::{self, Branch, Chance, Values};
+use super::grouping::{self, Branch, Values};
 use super::view::{self, Feature, View};
 
 /// Literals at one place; the least called of further ones are taken for values.
@@ -211,8 +212,7 @@ struct Inside {
 
 impl Places {
     fn new(evidence: &Evidence) -> Self {
-        let known = operations(evidence, vec![evidence::ROOT], &[]);
-        let aliases = aliases(&known);
+        let aliases = aliases(evidence);
         let known = operations(evidence, vec![evidence::ROOT], &aliases);
         let operations = distinct_operations(&known);
         Self { known, operations, aliases }
@@ -243,22 +243,28 @@ fn canonical(aliases: &[(u64, u64)], shape: u64) -> u64 {
     at.ok().and_then(|at| aliases.get(at)).map_or(shape, |(_, canonical)| *canonical)
 }
 
-/// Shapes that mostly come from the same operations are variants of one answer, as with an optional field: they count
-/// as one, so that two values of a variable that showed one variant each are alike.
-fn aliases(known: &[(u64, u64)]) -> Vec<(u64, u64)> {
-    let mut by_operation: Vec<(u64, u64)> =
-        known.iter().map(|(shape, operation)| (*operation, *shape)).collect();
-    by_operation.sort_unstable();
+/// Shapes that mostly come from the same paths are variants of one answer, as with an optional field: they count as one,
+/// so that two values of a variable that showed one variant each are alike. Judged path by path, as seen: what was taken
+/// for one operation may not be one.
+fn aliases(evidence: &Evidence) -> Vec<(u64, u64)> {
     let mut pairs: Vec<(u64, u64)> = Vec::new();
-    for run in by_operation.chunk_by(|a, b| a.0 == b.0) {
-        for (index, (_, first)) in run.iter().enumerate() {
-            pairs.extend(run.iter().skip(index + 1).map(|(_, second)| (*first, *second)));
+    let mut known: Vec<u64> = Vec::new();
+    for endpoint in evidence.nodes().flat_map(|node| &node.endpoints) {
+        let mut shapes: Vec<u64> = endpoint.shapes.iter().map(|(shape, _)| *shape).collect();
+        if endpoint.shapes.iter().map(|(_, count)| u64::from(*count)).sum::<u64>() < 2 {
+            continue;
         }
+        shapes.sort_unstable();
+        for (index, first) in shapes.iter().enumerate() {
+            pairs.extend(shapes.iter().skip(index + 1).map(|second| (*first, *second)));
+        }
+        known.extend(shapes);
     }
+    known.sort_unstable();
     pairs.sort_unstable();
     let operations = |shape: u64| {
-        let from = known.partition_point(|(known, _)| *known < shape);
-        known.partition_point(|(known, _)| *known <= shape) - from
+        let from = known.partition_point(|known| *known < shape);
+        known.partition_point(|known| *known <= shape) - from
     };
     let mut aliases: BTreeMap<u64, u64> = BTreeMap::new();
     for run in pairs.chunk_by(|a, b| a == b) {

@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 
+use super::chance::{Answers, Chance};
 use super::evidence::MethodId;
 use super::view::Feature;
 
@@ -22,9 +23,11 @@ const CHANCE_BESIDE_KEYS: f64 = 0.03;
 /// The same for up to [`FEW`] words called [`OFTEN`] times each or more, and no others: most variables take more values.
 const CHANCE_FOR_FEW: f64 = 0.005;
 const FEW: usize = 3;
+/// The same for two words and all shapes that they share, taken together.
+const CHANCE_OF_PAIR: f64 = 0.001;
+/// Most words whose shared shapes are added up pair by pair.
+const MAX_PAIRED: usize = 8;
 const OFTEN: u32 = 5;
-/// What is believed of a shape before any other operation was seen: that one of six operations answers with it.
-const BELIEF: (f64, f64) = (1.0, 5.0);
 /// Log-odds at which a word leaves.
 const LEAVE: f64 = 0.5;
 /// Rounds in which words leave.
@@ -33,11 +36,6 @@ const MAX_ROUNDS: usize = 16;
 const DOCUMENTED_SUPPORT: u32 = 6;
 /// Fewest words that join a variable which shares no shape with them.
 const SECOND_GROUP: usize = 3;
-/// Terms of a binomial sum; larger ones are scaled down, which makes them more careful.
-const MAX_TRIALS: usize = 256;
-/// Points at which a belief is integrated.
-const GRID: usize = 24;
-
 /// Everything below one word, or below all typed values of the place.
 #[derive(Debug, Default)]
 pub(super) struct Branch {
@@ -58,6 +56,13 @@ impl Branch {
     pub fn count(&self, feature: Feature) -> u32 {
         let at = self.features.binary_search_by_key(&feature, |(known, _)| *known);
         at.ok().and_then(|at| self.features.get(at)).map_or(0, |(_, count)| *count)
+    }
+
+    /// The answers at one method and depth.
+    fn at(&self, place: (MethodId, u8)) -> &[(Feature, u32)] {
+        let from = self.features.partition_point(|(feature, _)| feature.place() < place);
+        let to = self.features.partition_point(|(feature, _)| feature.place() <= place);
+        self.features.get(from..to).unwrap_or_default()
     }
 
     /// Sorts, and adds up what is there more than once.
@@ -87,16 +92,22 @@ pub(super) struct Values {
 pub(super) fn values(words: &[Branch], typed: Option<&Values>, chance: impl Fn(u64) -> Chance) -> Vec<bool> {
     let mut groups = Groups::new(words.len() + 1);
     let variable = words.len();
-    let places = places(words);
-    for shared in shared(words, typed) {
-        let Some(place) = places.get(&shared.feature.place()) else { continue };
-        if shared.is_no_chance(words, typed, place, chance(shared.feature.shape)) {
+    let shared = shared(words, typed);
+    let places = own_answers(words, &shared);
+    let mut pairs = Pairs::default();
+    for shared in &shared {
+        let probability = shared.probability(words, &places, chance(shared.feature.shape));
+        let all = shared.words.iter().copied().chain(shared.typed.then_some(variable));
+        if probability < shared.limit(words, typed) {
             let first =
                 if shared.typed { variable } else { shared.words.first().copied().unwrap_or(variable) };
-            for word in &shared.words {
-                groups.join(first, *word);
-            }
+            all.for_each(|word| groups.join(first, word));
+        } else if shared.words.len() <= MAX_PAIRED {
+            pairs.add(&all.collect::<Vec<_>>(), shared.feature.shape, probability);
         }
+    }
+    for (first, second) in pairs.no_chance() {
+        groups.join(first, second);
     }
     let mut member = members(&mut groups, words.len(), typed.is_some());
     leave(words, typed, &chance, &mut member);
@@ -137,90 +148,66 @@ fn shared(words: &[Branch], typed: Option<&Values>) -> Vec<Shared> {
 }
 
 impl Shared {
-    fn is_no_chance(&self, words: &[Branch], typed: Option<&Values>, place: &Place, chance: Chance) -> bool {
+    fn limit(&self, words: &[Branch], typed: Option<&Values>) -> f64 {
         let calls =
             self.words.iter().filter_map(|word| words.get(*word)).map(|word| word.count(self.feature));
         let few = self.words.len() <= FEW && calls.sum::<u32>() >= OFTEN * self.words.len() as u32;
-        let limit = match typed {
+        match typed {
             Some(typed) if self.typed && (typed.textual || typed.documented) => CHANCE_BESIDE_TEXT,
             Some(_) if self.typed => CHANCE_BESIDE_KEYS,
             _ if few => CHANCE_FOR_FEW,
             _ => CHANCE,
-        };
-        chance.of(place, self.words.len()) < limit
+        }
+    }
+
+    /// That so many words have the shape by chance, among these and those with answers of their own.
+    fn probability(&self, words: &[Branch], own: &BTreeMap<(MethodId, u8), Answers>, chance: Chance) -> f64 {
+        let place = self.feature.place();
+        let mut answers = own.get(&place).cloned().unwrap_or_default();
+        for word in self.words.iter().filter_map(|word| words.get(*word)) {
+            answers.add(word.at(place).len());
+        }
+        chance.of(&answers, self.words.len())
     }
 }
 
-/// One method and depth: how many words have how many different answers there.
-#[derive(Debug, Default)]
-struct Place {
-    words: usize,
-    /// (answers, words with so many).
-    answers: BTreeMap<i32, usize>,
-}
-
-fn places(words: &[Branch]) -> BTreeMap<(MethodId, u8), Place> {
-    let mut places: BTreeMap<(MethodId, u8), Place> = BTreeMap::new();
+/// Words that share nothing at a method and depth, where they answer: what literals look like.
+fn own_answers(words: &[Branch], shared: &[Shared]) -> BTreeMap<(MethodId, u8), Answers> {
+    let mut places: BTreeMap<(MethodId, u8), Answers> = BTreeMap::new();
     for word in words {
         for run in word.features.chunk_by(|a, b| a.0.place() == b.0.place()) {
             let Some((feature, _)) = run.first() else { continue };
-            let place = places.entry(feature.place()).or_default();
-            place.words += 1;
-            *place.answers.entry(run.len() as i32).or_default() += 1;
+            let is_shared =
+                |(feature, _): &(Feature, u32)| shared.binary_search_by_key(feature, |s| s.feature).is_ok();
+            if !run.iter().any(is_shared) {
+                places.entry(feature.place()).or_default().add(run.len());
+            }
         }
     }
     places
 }
 
-/// How often operations answer with one shape: `with` of `all` others do.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Chance {
-    pub with: usize,
-    pub all: usize,
-}
+/// Words that share several shapes, each of which might be chance alone.
+#[derive(Default)]
+struct Pairs(BTreeMap<(usize, usize), BTreeMap<u64, f64>>);
 
-impl Chance {
-    /// Parameters of the beta distribution.
-    fn belief(self) -> (f64, f64) {
-        (self.with as f64 + BELIEF.0, self.all.saturating_sub(self.with) as f64 + BELIEF.1)
-    }
-
-    fn mean(self) -> f64 {
-        let (with, without) = self.belief();
-        with / (with + without)
-    }
-
-    /// Probability that `hits` words of `place` or more have the shape and each is an operation of its own.
-    fn of(self, place: &Place, hits: usize) -> f64 {
-        let (with, without) = self.belief();
-        let (mut sum, mut weights) = (0.0, 0.0);
-        for step in 0..GRID {
-            // Finer near 0, where the mass lies.
-            let root = (step as f64 + 0.5) / GRID as f64;
-            let share = root * root;
-            let weight = ((with - 1.0) * share.ln() + (without - 1.0) * (1.0 - share).ln()).exp() * root;
-            let has = |(answers, words): (&i32, &usize)| (1.0 - (1.0 - share).powi(*answers)) * *words as f64;
-            let mean = place.answers.iter().map(has).sum::<f64>() / place.words.max(1) as f64;
-            sum += weight * tail(place.words, mean, hits);
-            weights += weight;
+impl Pairs {
+    fn add(&mut self, words: &[usize], shape: u64, probability: f64) {
+        for (at, first) in words.iter().enumerate() {
+            for second in words.iter().skip(at + 1) {
+                // One shape in several places is one chance, not several.
+                let known = self.0.entry((*first, *second)).or_default().entry(shape).or_insert(1.0);
+                *known = known.min(probability);
+            }
         }
-        sum / weights.max(f64::MIN_POSITIVE)
     }
-}
 
-/// Probability of at least `hits` in `trials` independent draws.
-fn tail(trials: usize, chance: f64, hits: usize) -> f64 {
-    if trials > MAX_TRIALS {
-        return tail(MAX_TRIALS, chance, hits * MAX_TRIALS / trials);
+    fn no_chance(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.0
+            .iter()
+            .filter(|(_, shapes)| shapes.len() > 1 && shapes.values().product::<f64>() < CHANCE_OF_PAIR)
+            .map(|(pair, _)| *pair)
     }
-    let odds = chance / (1.0 - chance).max(1e-9);
-    let mut term = (1.0 - chance).max(1e-9).powi(trials as i32);
-    let mut below = 0.0;
-    for hit in 0..hits.min(trials) {
-        below += term;
-        term *= odds * (trials - hit) as f64 / (hit + 1) as f64;
-    }
-    (1.0 - below).max(0.0)
 }
 
 /// A place has one variable: the group of the typed values, else the largest, and every other group that is too large

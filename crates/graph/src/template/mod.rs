@@ -9,6 +9,7 @@
 //! (`probity_policy::route`), counting (`crate::inventory`).
 
 mod build;
+mod chance;
 mod evidence;
 mod fixed;
 mod grouping;

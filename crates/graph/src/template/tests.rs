@@ -1,4 +1,5 @@
-use super::grouping::{Branch, Chance, Values, values};
+use super::chance::Chance;
+use super::grouping::{Branch, Values, values};
 use super::name;
 use super::view::Feature;
 
@@ -52,6 +53,24 @@ fn words_join_by_evidence() {
     check(&[one(1), one(1)], None, rare, &[true, true]);
     check(&[one(1), one(1)], None, common, &[false, false]);
     check(&[one(1), one(1), one(2)], None, rare, &[true, true, false]);
+    // A large service: beliefs are sharp, and stay numbers.
+    let everywhere = Chance { with: 30_000, all: 60_000 };
+    check(&[one(1), one(1), one(1), one(2), one(3)], None, everywhere, &[false; 5]);
+    let nowhere = Chance { with: 0, all: 60_000 };
+    check(&[one(1), one(1), one(2)], None, nowhere, &[true, true, false]);
+    // Several groups are no sign of literals for each other, but answers of their own are.
+    let groups: Vec<Branch> = (0..24).map(|word| one(word % 3)).collect();
+    check(&groups, None, Chance { with: 0, all: 0 }, &[true; 24]);
+    let literals: Vec<Branch> = (0..24).map(|word| one(if word < 4 { 0 } else { word })).collect();
+    check(&literals, None, Chance { with: 0, all: 0 }, &[false; 24]);
+    // Each shared shape might be chance; three of them are not.
+    let enumerated = |own: u64| {
+        let mut word = branch(&[(0, 1, 1, 9), (1, 1, 2, 9), (2, 2, 3, 9)]);
+        word.features.push((Feature { method: 5, depth: 5, shape: own }, 1));
+        word
+    };
+    let unknown = Chance { with: 0, all: 0 };
+    check(&[enumerated(91), enumerated(92)], None, unknown, &[true, true]);
     // Alone beside typed values: by how words fit among them, and by how telling the shape is.
     check(&[one(1)], Some(typed(true)), rare, &[true]);
     check(&[one(1)], Some(typed(false)), rare, &[true]);

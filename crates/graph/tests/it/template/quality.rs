@@ -25,9 +25,8 @@ fn check(scenario: Scenario, floor: &Floor) {
         }
     }
     let figures = (total.exact_share(), total.precision(), total.ratio());
-    println!("{scenario:?}: {figures:?}, same template {:.4}", total.same_share());
     let good = figures.0 >= floor.exact && figures.1 >= floor.precision && figures.2 <= floor.ratio;
-    assert!(good, "{scenario:?}: {figures:?}\n{}", faults.join("\n"));
+    assert!(good, "{scenario:?}: {figures:?}, same template {}\n{}", total.same_share(), faults.join("\n"));
 }
 
 const BASE: Scenario = Scenario {
@@ -57,5 +56,5 @@ fn three_in_ten_share_and_answers_have_two_variants() {
 #[test]
 fn neighbours_share_their_shape() {
     let scenario = Scenario { sharing: Sharing::Siblings, ..BASE };
-    check(scenario, &Floor { exact: 0.90, precision: 0.90, ratio: 1.07 });
+    check(scenario, &Floor { exact: 0.97, precision: 0.95, ratio: 1.07 });
 }
