@@ -330,6 +330,11 @@ fn segments_by_their_letters() {
     let rows = [
         ("patients", Word),
         ("v2", Word),
+        ("oauth2", Word),
+        ("tier-1", Word),
+        ("$count", Word),
+        ("ABC1", Code),
+        ("anna-17", Slug),
         ("42", Int),
         ("3.14", Decimal),
         ("2026-01-31", Date),
