@@ -140,6 +140,14 @@ impl Inventory {
         service.fold(call)
     }
 
+    /// Lets every learner decide what it has put off, so that what is shown next is current.
+    pub fn settle(&mut self) {
+        for service in self.services.values_mut() {
+            service.learner.settle();
+            service.apply_renames();
+        }
+    }
+
     /// Snapshot bytes; [`Inventory::restore`] reads them.
     pub fn snapshot(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(self)

@@ -64,6 +64,7 @@ impl App {
     }
 
     fn reconcile_only(&mut self, at: Timestamp) {
+        self.inventory.settle();
         let worst = worst_findings(self.findings.values());
         let view = View { at, window_us: self.window_us(), risk: &self.risk, findings: &worst };
         self.reconciled = reconcile(&mut self.inventory, &self.sources, view);
