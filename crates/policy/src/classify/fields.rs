@@ -53,6 +53,8 @@ impl NodeId {
 struct Node {
     /// FNV state after the whole pointer.
     pointer: u64,
+    /// The same, spread for [`Fields::sum`]; 0 for items, which are no fields of their own.
+    share: u64,
     /// Of the parent and the own name, for look-ups.
     hash: u64,
     parent: NodeId,
@@ -91,6 +93,7 @@ impl Default for Fields {
     fn default() -> Self {
         let root = |place: Place| Node {
             pointer: OFFSET,
+            share: 0,
             hash: 0,
             parent: NodeId::NONE,
             start: 0,
@@ -148,8 +151,8 @@ impl Fields {
     }
 
     fn add(sums: &mut [u64; PLACES.len()], node: &Node) {
-        if let Some(sum) = sums.get_mut(node.place as usize).filter(|_| !node.item) {
-            *sum = sum.wrapping_add(mix(node.pointer));
+        if let Some(sum) = sums.get_mut(node.place as usize) {
+            *sum = sum.wrapping_add(node.share);
         }
     }
 
@@ -342,11 +345,13 @@ impl Fields {
         };
         let pointer = fnv(fnv(around.pointer, b"/"), name.as_bytes());
         let place = around.place;
+        let share = if item { 0 } else { mix(pointer) };
         if self.live.len() >= MAX_FIELDS || !self.claim(hash, id) {
             return parent;
         }
         let node = Node {
             pointer,
+            share,
             hash,
             parent,
             start,

@@ -84,14 +84,26 @@ pub(super) fn scan(bytes: &[u8], truncated: bool, root: NodeId, sink: &mut Sink<
                 frames.close();
                 tail
             }
+            b'\n' => skip_spaces(tail),
             _ => tail,
         };
     }
 }
 
 #[inline(always)]
-fn skip_space(mut bytes: &[u8]) -> &[u8] {
-    // Other control bytes do not belong here; they are passed over all the same.
+fn skip_space(bytes: &[u8]) -> &[u8] {
+    match bytes {
+        [0..=b' ', rest @ ..] => skip_spaces(rest),
+        _ => bytes,
+    }
+}
+
+/// Indentation, eight spaces a step. Other control bytes do not belong here; they are passed over all the same.
+#[inline(never)]
+fn skip_spaces(mut bytes: &[u8]) -> &[u8] {
+    while let Some((b"        ", rest)) = bytes.split_first_chunk::<8>() {
+        bytes = rest;
+    }
     while let [0..=b' ', rest @ ..] = bytes {
         bytes = rest;
     }

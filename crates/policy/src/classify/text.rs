@@ -134,6 +134,8 @@ impl<'a> Text<'a> {
             && memchr::memchr_iter(b'.', self.bytes).any(|at| around(at, u8::is_ascii_digit))
             || digits > 0
                 && flags & profile::COLON != 0
+                // In a URL an IPv6 address stands in brackets.
+                && (flags & profile::SLASH == 0 || flags & profile::OTHER != 0)
                 && memchr::memchr_iter(b':', self.bytes).any(|at| around(at, hexadecimal))
     }
 

@@ -4,7 +4,9 @@
 //! Each entry is a few letters that a search finds in one pass, and a look at what stands around them. Entries marked `told`
 //! count only where an error speaks: a whole text body, or a field named for errors.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::Anchored;
+use aho_corasick::automaton::Automaton;
+use aho_corasick::dfa::DFA;
 use probity_model::{Signal, Signals};
 
 use super::ClassError;
@@ -165,23 +167,30 @@ const ALL: Signals = Signals(
 );
 
 pub(super) struct Traces {
-    search: AhoCorasick,
+    search: DFA,
 }
 
 impl Traces {
     pub(super) fn new() -> Result<Self, ClassError> {
-        let patterns = PATTERNS.iter().map(|(text, ..)| text);
-        let search = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(patterns);
-        search.map(|search| Self { search }).map_err(ClassError::Search)
+        let search = DFA::new(PATTERNS.iter().map(|(text, ..)| text)).map_err(ClassError::Search)?;
+        Ok(Self { search })
     }
 
     /// `told`: an error speaks here.
     pub(super) fn scan(&self, bytes: &[u8], told: bool) -> Signals {
         let mut signals = Signals::default();
-        for found in self.search.find_iter(bytes) {
-            let Some((_, signal, around)) = PATTERNS.get(found.pattern().as_usize()) else { continue };
-            if !signals.contains(*signal) && fits(*around, bytes, found.start(), found.end(), told) {
-                signals.insert(*signal);
+        let Ok(mut state) = self.search.start_state(Anchored::No) else { return signals };
+        for (at, byte) in bytes.iter().enumerate() {
+            state = self.search.next_state(Anchored::No, state, *byte);
+            if self.search.is_special(state) && self.search.is_match(state) {
+                for index in 0..self.search.match_len(state) {
+                    let pattern = self.search.match_pattern(state, index);
+                    let Some((text, signal, around)) = PATTERNS.get(pattern.as_usize()) else { continue };
+                    let start = (at + 1).saturating_sub(text.len());
+                    if !signals.contains(*signal) && fits(*around, bytes, start, at + 1, told) {
+                        signals.insert(*signal);
+                    }
+                }
                 if signals == ALL {
                     break;
                 }
