@@ -217,7 +217,7 @@ fn service_sources(
         }
         specifications.push(Arc::new(specification));
     }
-    specifications.sort_by(|a, b| version_key(&b.version).cmp(&version_key(&a.version)));
+    specifications.sort_by_key(|specification| std::cmp::Reverse(version_key(&specification.version)));
     let code_owners = match &service.codeowners {
         Some(file) => code_owners(loaded, file, &specifications, diagnostics),
         None => BTreeMap::new(),

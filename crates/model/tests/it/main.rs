@@ -1,6 +1,8 @@
 //! Golden files of the shapes that leave the process. A changed golden file is a changed contract: it needs a new format
 //! version and a decision record. `PROBITY_BLESS=1` rewrites them.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::path::PathBuf;

@@ -575,7 +575,7 @@ impl App {
     /// Gaps found when the records were opened become leaves, once each.
     fn record_gaps(&mut self, at: Timestamp) -> anyhow::Result<()> {
         for gap in self.events.gaps() {
-            let document = serde_json::to_value(&gap)?;
+            let document = serde_json::to_value(gap)?;
             let digest = Digest(probity_ledger::sha256(&probity_model::evidence::canonical(&document)?));
             let subject = format!("gap {digest}");
             self.record_once(&subject, LeafKind::Gap, "gap", digest, at)?;
