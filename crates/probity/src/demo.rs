@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -153,7 +153,7 @@ fn write_files(
 struct Demo {
     clinic: Clinic,
     running: Running,
-    folder: std::path::PathBuf,
+    folder: PathBuf,
     started: Instant,
     timings: Timings,
 }
@@ -224,7 +224,7 @@ impl Demo {
     }
 
     /// Writes one HTML report for each framework.
-    async fn write_reports(&self, status: &Status) -> anyhow::Result<Vec<std::path::PathBuf>> {
+    async fn write_reports(&self, status: &Status) -> anyhow::Result<Vec<PathBuf>> {
         let mut written = Vec::new();
         for counts in &status.frameworks {
             let command = Command::Report { framework: counts.id.clone(), scope: None };
@@ -311,10 +311,7 @@ fn verify_stopped(data: &Path, mut status: LedgerStatus) -> anyhow::Result<Ledge
 
 /// `probity up --demo`: stays until interrupted.
 pub fn up(place: &Place) -> Result<Exit, Failure> {
-    let folder = place.data.clone().unwrap_or_else(|| std::env::temp_dir().join("probity-demo"));
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder)?;
-    }
+    let folder = up_folder(place)?;
     session::runtime()?.block_on(async {
         let listen = free("127.0.0.1:8080");
         let admin = free("127.0.0.1:9901");
@@ -346,6 +343,22 @@ pub fn up(place: &Place) -> Result<Exit, Failure> {
         demo.running.stop().await;
         Ok(Exit::Clean)
     })
+}
+
+/// A folder that the user names must be empty: nothing there is ever removed. Else a fresh temporary one, which stays so
+/// that its reports can be read.
+fn up_folder(place: &Place) -> Result<PathBuf, Failure> {
+    let Some(named) = &place.data else {
+        return Ok(tempfile::Builder::new().prefix("probity-demo-").tempdir()?.keep());
+    };
+    let empty = std::fs::read_dir(named).map_or(true, |mut entries| entries.next().is_none());
+    match empty {
+        true => Ok(named.clone()),
+        false => Err(Failure::usage(format!(
+            "`{}` is not empty; the demo wants a folder of its own",
+            named.display()
+        ))),
+    }
 }
 
 /// The usual address when it is free, else one that the system chooses.
