@@ -1,9 +1,14 @@
-//! `cargo xtask soak`: kills in the record and ledger paths, then minutes of mixed load with faults.
+//! `cargo xtask soak`: kills in the record and ledger paths, then minutes of mixed load with faults: seeded traffic through
+//! the demo, upstreams that cut, stall and answer nonsense, processes killed amid load.
 
 use std::time::{Duration, Instant};
 
 use crate::needs::{self, C_COMPILER};
 use crate::shell;
+
+/// Tests that bring faults, repeated between the loads: package and filter.
+const FAULTS: [(&str, &str); 3] =
+    [("probity-gateway", ""), ("probity-events", "fault"), ("probity-e2e", "killed")];
 
 pub fn run(yes: bool, minutes: u64, kills: u32) -> anyhow::Result<()> {
     needs::satisfy(&[C_COMPILER], yes)?;
@@ -39,6 +44,11 @@ pub fn run(yes: bool, minutes: u64, kills: u32) -> anyhow::Result<()> {
             report.get("traffic").unwrap_or(&report)
         );
         shell::say(&format!("run {runs}: {} calls recorded", number("/records/recorded").unwrap_or(0)));
+        for (package, filter) in FAULTS {
+            let args = ["test", "--quiet", "--package", package, "--test", "it", "--", filter];
+            let bin = binary.display().to_string();
+            shell::run(shell::cargo_binary(), &args, &[("PROBITY_BIN", bin.as_str())])?;
+        }
     }
     shell::say(&format!("{runs} runs without a lost record"));
     Ok(())

@@ -173,6 +173,7 @@ pub struct App {
     inbox: Inbox,
     /// Unbounded: segments close seldom, and none may be missed.
     closed_segments: Receiver<ClosedSegment>,
+    gaps_recorded: usize,
     /// Held for the life of the app: one writer.
     _lock: File,
 }
@@ -263,6 +264,7 @@ impl App {
             bundles: tokio::sync::watch::channel(None).0,
             inbox,
             closed_segments,
+            gaps_recorded: 0,
             _lock: lock,
         };
         app.compare_with_checkpoints()?;
@@ -356,6 +358,7 @@ impl App {
 
     fn tick(&mut self, at: Timestamp) -> anyhow::Result<()> {
         self.record_closed_segments()?;
+        self.record_gaps(at)?;
         if self.inbox.behind.swap(false, Ordering::AcqRel) {
             self.fold_from_events()?;
         }
@@ -572,9 +575,14 @@ impl App {
         Ok(self.handle.block_on(self.store.put_segment(&row))?)
     }
 
-    /// Gaps found when the records were opened become leaves, once each.
+    /// Gaps become leaves, once each: those found when the records were opened, and those of a failing disk since.
     fn record_gaps(&mut self, at: Timestamp) -> anyhow::Result<()> {
-        for gap in self.events.gaps() {
+        let gaps = self.events.gaps();
+        if gaps.len() == self.gaps_recorded {
+            return Ok(());
+        }
+        self.gaps_recorded = gaps.len();
+        for gap in gaps {
             let document = serde_json::to_value(gap)?;
             let digest = Digest(probity_ledger::sha256(&probity_model::evidence::canonical(&document)?));
             let subject = format!("gap {digest}");
