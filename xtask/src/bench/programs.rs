@@ -14,15 +14,48 @@ fn lines(package: &str, name: &str, args: &[&str], targets: &[(&str, &str)]) -> 
     Ok(figures)
 }
 
-/// `{"figure": name, ...}`: everything beside the name is the value.
+/// `{"figure": name, "value": number, "unit": text, "target": number}`, or a name with members of its own.
 fn figure(line: &Value, program: &str, targets: &[(&str, &str)]) -> Figure {
-    let name = line.get("figure").or_else(|| line.get("scenario")).and_then(Value::as_str).unwrap_or(program);
-    let members =
-        line.as_object().into_iter().flatten().filter(|(key, _)| *key != "figure" && *key != "scenario");
-    let value: Vec<String> =
-        members.map(|(key, value)| format!("{} {value}", key.replace('_', " "))).collect();
-    let target = targets.iter().find(|(known, _)| name.contains(known)).map(|(_, target)| *target);
-    Figure::new(name.replace(['_', '-'], " "), value.join(", "), target, &format!("`{program}`, release"))
+    let text = |key: &str| line.get(key).and_then(Value::as_str);
+    let name = text("figure").or_else(|| text("scenario")).unwrap_or(program);
+    let known = targets.iter().find(|(known, _)| name.contains(known)).map(|(_, target)| *target);
+    let own = line.get("target").filter(|target| !target.is_null());
+    let own = own.map(|target| number(target).trim_end().to_owned());
+    let value = match line.get("value") {
+        Some(value) => {
+            format!("{} {}", number(value), text("unit").filter(|unit| *unit != "1").unwrap_or_default())
+        }
+        None => {
+            let names = ["figure", "scenario", "target"];
+            let members =
+                line.as_object().into_iter().flatten().filter(|(key, _)| !names.contains(&key.as_str()));
+            let parts: Vec<String> =
+                members.map(|(key, value)| format!("{} {}", key.replace('_', " "), number(value))).collect();
+            parts.join(", ")
+        }
+    };
+    let how = format!("`{program}`, release");
+    Figure::new(name.replace(['_', '-'], " "), value.trim(), known.or(own.as_deref()), &how)
+}
+
+/// At most four digits after the point, thousands apart.
+fn number(value: &Value) -> String {
+    let Some(number) = value.as_f64() else {
+        return value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    };
+    if number.abs() < 1_000.0 {
+        let text = format!("{number:.4}");
+        return text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    }
+    let digits = format!("{number:.0}");
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 pub fn record() -> anyhow::Result<Vec<Figure>> {
