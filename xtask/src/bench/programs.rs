@@ -17,7 +17,11 @@ fn lines(package: &str, name: &str, args: &[&str], targets: &[(&str, &str)]) -> 
 /// `{"figure": name, "value": number, "unit": text, "target": number}`, or a name with members of its own.
 fn figure(line: &Value, program: &str, targets: &[(&str, &str)]) -> Figure {
     let text = |key: &str| line.get(key).and_then(Value::as_str);
-    let name = text("figure").or_else(|| text("scenario")).unwrap_or(program);
+    let name = match (text("figure"), text("scenario")) {
+        (Some(figure), Some(scenario)) => format!("{figure}: {scenario}"),
+        (Some(name), None) | (None, Some(name)) => name.to_owned(),
+        (None, None) => program.to_owned(),
+    };
     let known = targets.iter().find(|(known, _)| name.contains(known)).map(|(_, target)| *target);
     let own = line.get("target").filter(|target| !target.is_null());
     let own = own.map(|target| number(target).trim_end().to_owned());
@@ -27,8 +31,11 @@ fn figure(line: &Value, program: &str, targets: &[(&str, &str)]) -> Figure {
         }
         None => {
             let names = ["figure", "scenario", "target"];
-            let members =
-                line.as_object().into_iter().flatten().filter(|(key, _)| !names.contains(&key.as_str()));
+            let members = line
+                .as_object()
+                .into_iter()
+                .flatten()
+                .filter(|(key, value)| !names.contains(&key.as_str()) && !value.is_object());
             let parts: Vec<String> =
                 members.map(|(key, value)| format!("{} {}", key.replace('_', " "), number(value))).collect();
             parts.join(", ")
