@@ -9,7 +9,12 @@ use crate::shell;
 fn lines(package: &str, name: &str, args: &[&str], targets: &[(&str, &str)]) -> anyhow::Result<Vec<Figure>> {
     let program = example(package, name)?;
     let printed = shell::output(&program, args)?;
-    let figures: Vec<Figure> = json_lines(&printed).iter().map(|line| figure(line, name, targets)).collect();
+    let read = json_lines(&printed);
+    let figures: Vec<Figure> = read
+        .iter()
+        .map(|line| figure(line, name, targets))
+        .filter(|figure| !figure.value.is_empty())
+        .collect();
     anyhow::ensure!(!figures.is_empty(), "`{name}` printed no figure:\n{printed}");
     Ok(figures)
 }
