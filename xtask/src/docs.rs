@@ -14,7 +14,7 @@ pub fn run(check: bool) -> anyhow::Result<()> {
     pages.push((PathBuf::from("schemas/probity.schema.json"), config));
     let demo = shell::output(&binary, &["demo-schema"])?;
     pages.push((PathBuf::from("schemas/demo.schema.json"), demo));
-    let listed = shell::output(&binary, &["catalog", "pages", "--format", "json"])?;
+    let listed = shell::output(&binary, &["catalog", "pages", "--catalog", "catalog", "--format", "json"])?;
     let listed: std::collections::BTreeMap<String, String> = serde_json::from_str(&listed)?;
     let mut index = String::from(
         "# Checks\n\nGenerated from the METADATA of `catalog/checks` by `cargo xtask docs`.\n\n",
