@@ -130,7 +130,7 @@ impl Fold {
             _ => *other += 1,
         }
         if call.status < 400 && call.authentication.scheme != CredentialScheme::None {
-            let scheme = scheme_name(call.authentication.scheme).to_owned();
+            let scheme = call.authentication.scheme.name().to_owned();
             *self.summary.schemes.entry(scheme).or_default() += 1;
         }
     }
@@ -334,20 +334,5 @@ pub fn protocol_name(protocol: Protocol) -> &'static str {
         Protocol::Websocket => "websocket",
         Protocol::Upgraded => "upgraded",
         Protocol::Unknown => "unknown",
-    }
-}
-
-pub fn scheme_name(scheme: CredentialScheme) -> &'static str {
-    match scheme {
-        CredentialScheme::None => "none",
-        CredentialScheme::Bearer => "bearer",
-        CredentialScheme::Basic => "basic",
-        CredentialScheme::Digest => "digest",
-        CredentialScheme::ApiKeyHeader => "api-key-header",
-        CredentialScheme::ApiKeyQuery => "api-key-query",
-        CredentialScheme::Cookie => "cookie",
-        CredentialScheme::ClientCertificate => "client-certificate",
-        CredentialScheme::Signature => "signature",
-        CredentialScheme::Other => "other",
     }
 }

@@ -150,6 +150,24 @@ pub enum CredentialScheme {
     Other,
 }
 
+impl CredentialScheme {
+    /// The name it has in records, inventories and facts; a part of the keyed hash of a credential, so it never changes.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Bearer => "bearer",
+            Self::Basic => "basic",
+            Self::Digest => "digest",
+            Self::ApiKeyHeader => "api-key-header",
+            Self::ApiKeyQuery => "api-key-query",
+            Self::Cookie => "cookie",
+            Self::ClientCertificate => "client-certificate",
+            Self::Signature => "signature",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// Who called, without a claim in clear. `identity` is HMAC-SHA-256 (tenant key, domain separated) of issuer and
 /// subject or key id, for a verified credential only; `credential` is the same of a presented, unverified credential,
 /// so that callers can be counted; it never names a consumer.

@@ -116,28 +116,13 @@ impl CredentialCache {
             return credential;
         }
         let mut context = hmac::Context::with_key(&observer.identity);
-        for part in [b"probity-credential-v1", scheme_name(scheme).as_bytes(), name, value] {
+        for part in [b"probity-credential-v1", scheme.name().as_bytes(), name, value] {
             context.update(part);
             context.update(&[0]);
         }
         let credential = context.sign().as_ref().first_chunk().copied().unwrap_or_default();
         *lock(&self.0) = Some((hash, credential));
         credential
-    }
-}
-
-const fn scheme_name(scheme: CredentialScheme) -> &'static str {
-    match scheme {
-        CredentialScheme::None => "none",
-        CredentialScheme::Bearer => "bearer",
-        CredentialScheme::Basic => "basic",
-        CredentialScheme::Digest => "digest",
-        CredentialScheme::ApiKeyHeader => "api-key-header",
-        CredentialScheme::ApiKeyQuery => "api-key-query",
-        CredentialScheme::Cookie => "cookie",
-        CredentialScheme::ClientCertificate => "client-certificate",
-        CredentialScheme::Signature => "signature",
-        CredentialScheme::Other => "other",
     }
 }
 
