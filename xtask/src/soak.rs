@@ -15,6 +15,8 @@ pub fn run(yes: bool, minutes: u64, kills: u32) -> anyhow::Result<()> {
     let kills = kills.to_string();
     for package in ["probity-events", "probity-ledger"] {
         shell::say(&format!("== {kills} kills in {package}"));
+        // One test target alone does not build the examples, which are what is killed.
+        shell::cargo(&["build", "--release", "--package", package, "--examples"])?;
         let args = ["test", "--release", "--package", package, "--test", "it", "--", "kill", "--nocapture"];
         shell::run(shell::cargo_binary(), &args, &[("PROBITY_KILLS", kills.as_str())])?;
     }
