@@ -168,6 +168,7 @@ fn bundle(listen: &str, origin: SocketAddr) -> Bundle {
                 .into(),
             credential_names: Vec::new(),
             durable: false,
+            protection: None,
         }],
         ..refusing_bundle()
     }

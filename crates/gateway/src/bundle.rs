@@ -101,6 +101,7 @@ pub fn refusing_bundle() -> Bundle {
         limits: ConnectionLimits::default(),
         forwarding: Forwarding::default(),
         record: RecordPolicy::default(),
+        identity: None,
     }
 }
 

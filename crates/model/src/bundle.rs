@@ -7,6 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{DataClass, Digest, OperationId, ServiceId, Template, Timestamp};
 
+pub mod answers;
+pub mod authorization;
+pub mod contract;
+pub mod identity;
+pub mod leaks;
+pub mod limits;
+pub mod network;
+
+pub use self::identity::IdentityPolicy;
+
 /// Version of [`Bundle`].
 pub const BUNDLE_VERSION: u32 = 1;
 
@@ -27,6 +37,9 @@ pub struct Bundle {
     pub limits: ConnectionLimits,
     pub forwarding: Forwarding,
     pub record: RecordPolicy,
+    /// Issuers, keys and whatever else proves who calls; for all services.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityPolicy>,
 }
 
 /// A bundle on the wire and on disk: exact bytes, and an Ed25519 signature over them.
@@ -82,6 +95,30 @@ pub struct BundleService {
     pub credential_names: Vec<String>,
     /// Durable recording for the whole service.
     pub durable: bool,
+    /// What is enforced here; a service without it is only observed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protection: Option<Protection>,
+}
+
+/// What a gateway enforces in front of one service, control by control. A control that is absent is off. Tables by
+/// operation run parallel to [`BundleService::operations`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Protection {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<network::NetworkPolicy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<identity::ServiceIdentity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<limits::LimitPolicy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization: Option<authorization::AuthorizationPolicy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contract: Option<contract::ContractPolicy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leaks: Option<leaks::LeakPolicy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answers: Option<answers::AnswerPolicy>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -18,9 +18,13 @@ pub enum EnforcementMode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
+    /// What would have been refused passed under an exception that the rule names.
     Allow,
+    /// The call passed; the rule only observes.
     Flag,
     Refuse,
+    /// The call passed changed: a field masked, dropped or replaced, a header removed or set.
+    Change,
 }
 
 /// What mattered in the input: where, of which class and type. Never the value.

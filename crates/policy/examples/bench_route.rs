@@ -41,6 +41,7 @@ fn service(number: usize) -> BundleService {
         operations: operations.collect(),
         credential_names: Vec::new(),
         durable: false,
+        protection: None,
     }
 }
 

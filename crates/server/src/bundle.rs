@@ -59,6 +59,7 @@ pub fn compile(
         },
         forwarding: Forwarding { trusted_proxies: gateway.trusted_proxies.clone() },
         record: RecordPolicy { on_full: config.events.on_full },
+        identity: None,
     })
 }
 
@@ -91,6 +92,7 @@ fn service(loaded: &Loaded, config: &ServiceConfig, sources: &Sources) -> Result
         operations: operations(config, sources),
         credential_names: config.credential_names.clone(),
         durable: config.record == RecordMode::Durable,
+        protection: None,
     })
 }
 

@@ -128,6 +128,7 @@ pub fn service(name: &str, upstreams: &[SocketAddr]) -> BundleService {
         operations: Vec::new(),
         credential_names: Vec::new(),
         durable: false,
+        protection: None,
     }
 }
 

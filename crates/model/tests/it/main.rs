@@ -263,6 +263,7 @@ fn bundle_shape() {
             }],
             credential_names: vec!["x-clinic-key".to_owned()],
             durable: false,
+            protection: None,
         }],
         classes: vec![CustomClass {
             class: DataClass::parse("project-name"),
@@ -275,6 +276,7 @@ fn bundle_shape() {
         limits: ConnectionLimits::default(),
         forwarding: Forwarding { trusted_proxies: vec!["10.0.0.0/8".to_owned()] },
         record: RecordPolicy::default(),
+        identity: None,
     };
     check("bundle", &bundle);
 }

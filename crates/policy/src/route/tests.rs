@@ -23,6 +23,7 @@ fn service(id: &str, hosts: &[&str], prefix: &str, operations: &[(&str, &str)]) 
         operations: operations.collect(),
         credential_names: Vec::new(),
         durable: false,
+        protection: None,
     }
 }
 
