@@ -12,7 +12,7 @@ use crate::{Store, StoreError};
 pub struct Act {
     pub at: Timestamp,
     pub actor: String,
-    /// Such as `finding.mute`.
+    /// Such as `finding-mute`.
     pub kind: String,
     pub document: Value,
     /// SHA-256 of the canonical bytes of `document`.

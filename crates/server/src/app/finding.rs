@@ -59,8 +59,8 @@ impl App {
             anyhow::bail!("a mute must end in the future and within 366 days, `{until}` does not");
         }
         let id = self.finding_named(text)?.id;
-        let by = self.actor.clone();
-        self.act("finding-mute", json!({"finding": id, "reason": reason, "until": until, "by": by}), at)?;
+        let by = self.actor().to_owned();
+        self.act("finding-mute", json!({"finding": id, "reason": reason, "until": until}), at)?;
         let Some(finding) = self.findings.get_mut(&id) else { anyhow::bail!("finding `{id}` is gone") };
         finding.state = FindingState::Muted { reason: reason.to_owned(), until, by };
         let finding = finding.clone();

@@ -125,11 +125,7 @@ impl App {
     /// A person looked at the inventory and says so.
     pub(super) fn inventory_review(&mut self, note: &str) -> anyhow::Result<Timestamp> {
         let at = now();
-        let document = json!({
-            "operations": self.reconciled.operations.len(),
-            "note": note,
-            "reviewer": self.actor,
-        });
+        let document = json!({"operations": self.reconciled.operations.len(), "note": note});
         self.act("inventory-review", document, at)?;
         self.inventory.reviewed_at = Some(at);
         self.snapshot(at)?;

@@ -91,7 +91,12 @@ pub enum Message {
     Synced(Vec<Exchange>),
     /// Facts of listeners, gateway and log as the gateway states them.
     Plane(Vec<SubjectFacts>),
-    Command(Box<Command>, tokio::sync::oneshot::Sender<Result<Reply, String>>),
+    Command {
+        command: Box<Command>,
+        /// Who asks; the account that runs this process when absent.
+        caller: Option<String>,
+        reply: tokio::sync::oneshot::Sender<Result<Reply, String>>,
+    },
     Stop(tokio::sync::oneshot::Sender<()>),
 }
 
@@ -113,9 +118,14 @@ impl Inbox {
             self.behind.store(true, Ordering::Release);
         }
     }
+    /// Asks in the name of the account that runs this process.
     pub async fn command(&self, command: Command) -> Result<Reply, String> {
+        self.command_of(None, command).await
+    }
+    /// Asks in the name of `caller`, whom administrative acts will name.
+    pub async fn command_of(&self, caller: Option<String>, command: Command) -> Result<Reply, String> {
         let (reply, answer) = tokio::sync::oneshot::channel();
-        let message = Message::Command(Box::new(command), reply);
+        let message = Message::Command { command: Box::new(command), caller, reply };
         let sender = self.sender.clone();
         let sent = tokio::task::spawn_blocking(move || sender.send(message).is_ok()).await;
         if !sent.unwrap_or(false) {
@@ -135,6 +145,8 @@ struct ScopeStanding {
 pub struct App {
     data: PathBuf,
     actor: String,
+    /// Who asked for the command that is being executed, when it came from another process.
+    caller: Option<String>,
     handle: Handle,
     vault: Arc<Vault>,
     ledger: Ledger,
@@ -229,6 +241,7 @@ impl App {
         let mut app = Self {
             data: options.data,
             actor: options.actor,
+            caller: None,
             handle,
             vault,
             ledger,
@@ -322,8 +335,10 @@ impl App {
                     self.touched |= self.plane != facts;
                     self.plane = facts;
                 }
-                Ok(Message::Command(command, reply)) => {
+                Ok(Message::Command { command, caller, reply }) => {
+                    self.caller = caller;
                     let answer = self.execute(*command).map_err(|error| format!("{error:#}"));
+                    self.caller = None;
                     let _ = reply.send(answer);
                 }
                 Ok(Message::Stop(done)) => {
@@ -521,14 +536,22 @@ impl App {
         Ok(())
     }
 
-    /// An administrative act: kept in the store, its digest in the ledger.
-    fn act(&self, kind: &str, document: Value, at: Timestamp) -> anyhow::Result<()> {
+    /// Who acts now.
+    fn actor(&self) -> &str {
+        self.caller.as_deref().unwrap_or(&self.actor)
+    }
+
+    /// An administrative act: kept in the store, its digest, which covers who acted, in the ledger.
+    fn act(&self, kind: &str, mut document: Value, at: Timestamp) -> anyhow::Result<()> {
+        if let Some(document) = document.as_object_mut() {
+            document.insert("by".to_owned(), self.actor().into());
+        }
         let canonical = probity_model::evidence::canonical(&document)?;
         let digest = Digest(probity_ledger::sha256(&canonical));
         let range = self.append(&[leaf(LeafKind::AdministrativeAct, kind, digest, at)])?;
         let act = probity_store::Act {
             at,
-            actor: self.actor.clone(),
+            actor: self.actor().to_owned(),
             kind: kind.to_owned(),
             document,
             digest,
