@@ -43,7 +43,8 @@ pub struct Control {
     pub title: String,
     pub mode: Mode,
     pub checks: Vec<CheckId>,
-    /// Overrides of check parameters, by check: ours, named and shown as such.
+    /// Parameters that the control rests on, by check: ours, named and shown as such. The catalogue holds them to the values
+    /// with which the check is judged.
     #[serde(default)]
     pub parameters: BTreeMap<CheckId, BTreeMap<String, Value>>,
     /// Whether the identifier was verified against a source, and which.

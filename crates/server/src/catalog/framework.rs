@@ -55,13 +55,27 @@ impl Read {
         }
     }
 
-    /// Parameters must be those of their check. A check that this version lacks is no fault: its control says so.
+    /// Parameters must be those of their check, with its values: a check is judged once for all controls, so that a value
+    /// of a control's own would be shown and never judged. A check that this version lacks is no fault: its control says so.
     pub fn against(&self, checks: &BTreeMap<CheckId, CheckSource>, faults: &mut Vec<Diagnostic>) {
         for (index, control) in self.value.controls.iter().enumerate() {
             for (id, parameters) in &control.parameters {
                 let Some(source) = checks.get(id) else { continue };
-                for name in parameters.keys().filter(|name| !source.check.params.contains_key(*name)) {
-                    faults.push(self.fault(index, format!("the check `{id}` has no parameter `{name}`")));
+                for (name, value) in parameters {
+                    match source.check.params.get(name) {
+                        None => {
+                            faults.push(self.fault(index, format!("the check `{id}` has no parameter `{name}`")));
+                        }
+                        Some(judged) if judged != value => faults.push(self.fault(
+                            index,
+                            format!(
+                                "the control `{}` states `{name}: {value}` for `{id}`, expected `{judged}`, with which the \
+                                 check is judged for all controls",
+                                control.id
+                            ),
+                        )),
+                        Some(_) => {}
+                    }
                 }
             }
         }

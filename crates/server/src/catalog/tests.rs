@@ -239,6 +239,13 @@ fn faults_are_told_with_their_places() {
         "frameworks/owasp-api-2023.yaml:1:1: the framework `owasp` stands in a file of another name",
     );
     check("frameworks/pci-dss-4.0.1.yaml", "{ minimum: ", "{ lowest: ", "frameworks/pci-dss-4.0.1.yaml:");
+    check(
+        "frameworks/pci-dss-4.0.1.yaml",
+        "{ minimum: \"1.2\" }",
+        "{ minimum: \"1.3\" }",
+        "frameworks/pci-dss-4.0.1.yaml:110:7: the control `2.2.7` states `minimum: \"1.3\"` for `tls-min-version`, \
+         expected `\"1.2\"`",
+    );
 }
 
 #[test]
