@@ -243,7 +243,7 @@ fn faults_are_told_with_their_places() {
         "frameworks/pci-dss-4.0.1.yaml",
         "{ minimum: \"1.2\" }",
         "{ minimum: \"1.3\" }",
-        "frameworks/pci-dss-4.0.1.yaml:110:7: the control `2.2.7` states `minimum: \"1.3\"` for `tls-min-version`, \
+        "frameworks/pci-dss-4.0.1.yaml:111:7: the control `2.2.7` states `minimum: \"1.3\"` for `tls-min-version`, \
          expected `\"1.2\"`",
     );
 }
