@@ -56,6 +56,8 @@ pub enum BundleRefusal {
     UpstreamTls { service: String, host: String, source: crate::tls::TlsError },
     #[error("service `{service}`: `{host}` is no host name or address")]
     UpstreamHost { service: String, host: String },
+    #[error("service `{service}`: its section `{section}` cannot be enforced")]
+    Protection { service: String, section: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("the gateway has been stopped")]
     Stopped,
 }

@@ -14,6 +14,7 @@ use probity_model::exchange::Tls;
 use probity_model::{GatewayId, Timestamp};
 
 use crate::bundle::{self, BundleRefusal, refusing_bundle};
+use crate::enforce::State;
 use crate::ingress;
 use crate::listener::{self, Change, Entrance, ListenerTransport, Open};
 use crate::metrics::{BundleFacts, Metrics};
@@ -97,6 +98,7 @@ pub(crate) struct Shared {
     pub observer: Observer,
     pub recorder: Recorder,
     plan: ArcSwap<Plan>,
+    pub state: Arc<State>,
     endpoints: Endpoints,
     workers: Vec<Worker>,
     turn: AtomicUsize,
@@ -124,7 +126,8 @@ impl Gateway {
         let workers: Vec<_> =
             (0..count.max(1)).map(Worker::start).collect::<Result<_, _>>().map_err(GatewayError::Worker)?;
         let (metrics, endpoints) = (Metrics::default(), Endpoints::new(workers.len()));
-        let plan = Plan::build(refusing_bundle(), true, &endpoints, &metrics)?;
+        let state = Arc::new(State::default());
+        let plan = Plan::build(refusing_bundle(), true, &endpoints, &metrics, &state)?;
         let observer = Observer::new(options.id, &options.identity_key, options.identity_key_version, tuning)
             .ok_or(GatewayError::Random)?;
         let shared = Arc::new(Shared {
@@ -133,6 +136,7 @@ impl Gateway {
             observer,
             recorder: options.recorder,
             plan: ArcSwap::from_pointee(plan),
+            state,
             endpoints,
             workers,
             turn: AtomicUsize::new(0),
@@ -209,7 +213,8 @@ impl Gateway {
         let bundle = bundle::verify(&signed, &self.bundle_key, floor)?;
         let revision = bundle.revision;
         let change = Change::prepare(&bundle, &listeners)?;
-        let plan = Plan::build(bundle, false, &self.shared.endpoints, &self.shared.metrics)?;
+        let plan =
+            Plan::build(bundle, false, &self.shared.endpoints, &self.shared.metrics, &self.shared.state)?;
         self.shared.plan.store(Arc::new(plan));
         change.enact(&mut listeners, &self.shared).map_err(|source| BundleRefusal::Bind {
             name: "new".into(),

@@ -24,6 +24,8 @@ use probity_model::exchange::Tls;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
+pub(crate) use self::call::Call;
+pub(crate) use self::refusal::{Prepared, Stop};
 use crate::gateway::Shared;
 use crate::io::Io;
 use crate::listener::Entrance;

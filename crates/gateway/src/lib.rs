@@ -6,12 +6,13 @@
 //!
 //! Start with `ingress/pipeline.rs`, which holds the stages of a call from top to bottom. Around it: `gateway` (the
 //! value that a server holds), `bundle` (what is believed), `plan` (a bundle compiled), `listener` and `worker` (where
-//! connections come from and live), `peer` (either end of a call, in either protocol), `upstream` (connections kept and
+//! connections come from and live), `enforce` (the controls), `peer` (either end of a call, in either protocol), `upstream` (connections kept and
 //! opened), `observe` (what is recorded), `metrics` and `admin` (what is shown).
 
 mod admin;
 mod bundle;
 mod certificate;
+mod enforce;
 mod gateway;
 mod ingress;
 mod io;

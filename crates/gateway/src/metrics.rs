@@ -18,7 +18,73 @@ const BUCKETS_US: [u64; 13] = [
     1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000,
     10_000_000,
 ];
+/// Most reasons of refusals that are counted by name; a bundle's rules have names of their own.
+const MAX_REASONS: usize = 512;
 const CLASSES: [&str; 6] = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// The parts of a call's way through the gateway, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Route,
+    Observe,
+    Network,
+    Identity,
+    Limits,
+    Authorization,
+    Contract,
+    Leaks,
+    Answers,
+    /// Waiting for bodies that are decided as a whole.
+    Body,
+    /// Waiting for the upstream, and relaying.
+    Upstream,
+    Record,
+    /// All of the above but the two that wait.
+    Sum,
+}
+
+impl Stage {
+    const NAMES: [&str; 13] = [
+        "route",
+        "observe",
+        "network",
+        "identity",
+        "limits",
+        "authorization",
+        "contract",
+        "leaks",
+        "answers",
+        "body",
+        "upstream",
+        "record",
+        "sum",
+    ];
+}
+
+/// Upper bounds of a stage's buckets, in nanoseconds; a last one without bound follows.
+const STAGE_BUCKETS_NS: [u64; 14] = [
+    500,
+    1_000,
+    2_500,
+    5_000,
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    150_000,
+    250_000,
+    500_000,
+    1_000_000,
+    10_000_000,
+    1_000_000_000,
+];
+
+/// Time spent in one stage.
+#[derive(Debug, Default)]
+struct StageSeries {
+    buckets: [AtomicU64; STAGE_BUCKETS_NS.len() + 1],
+    sum_ns: AtomicU64,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
@@ -31,7 +97,8 @@ pub(crate) struct Metrics {
     pub records_refused: AtomicU64,
     pub stage_panics: AtomicU64,
     pub bundle_keep_failures: AtomicU64,
-    refusals: Mutex<BTreeMap<&'static str, u64>>,
+    refusals: Mutex<BTreeMap<String, u64>>,
+    stages: [StageSeries; Stage::NAMES.len()],
     series: Mutex<HashMap<SeriesKey, Arc<Series>>>,
 }
 
@@ -62,8 +129,24 @@ impl Series {
 }
 
 impl Metrics {
-    pub fn refused(&self, name: &'static str) {
-        *lock(&self.refusals).entry(name).or_default() += 1;
+    pub fn refused(&self, name: &str) {
+        let mut refusals = lock(&self.refusals);
+        if let Some(count) = refusals.get_mut(name) {
+            *count += 1;
+            return;
+        }
+        let name = if refusals.len() < MAX_REASONS { name } else { "other" };
+        *refusals.entry(name.to_owned()).or_default() += 1;
+    }
+
+    /// Takes the time that a call spent in a stage.
+    pub fn spent(&self, stage: Stage, ns: u64) {
+        let Some(series) = self.stages.get(stage as usize) else { return };
+        let bucket = series.buckets.get(STAGE_BUCKETS_NS.partition_point(|bound| ns > *bound));
+        bucket.into_iter().for_each(|bucket| {
+            bucket.fetch_add(1, Relaxed);
+        });
+        series.sum_ns.fetch_add(ns, Relaxed);
     }
 
     /// The series of an operation: the same one under every bundle.
@@ -79,6 +162,7 @@ impl Metrics {
     pub fn text(&self, bundle: BundleFacts) -> String {
         let mut out = String::with_capacity(16 * 1024);
         self.write_series(&mut out);
+        self.write_stages(&mut out);
         let refusals = lock(&self.refusals).clone();
         header(&mut out, "refusals_total", "counter", "calls that the gateway answered itself, by reason");
         for (reason, count) in &refusals {
@@ -144,6 +228,32 @@ impl Metrics {
             line(&mut out, name, &[], &value.to_string());
         }
         out
+    }
+
+    fn write_stages(&self, out: &mut String) {
+        header(out, "stage_seconds", "histogram", "time of a call in one stage of the pipeline");
+        for (name, series) in Stage::NAMES.iter().zip(&self.stages) {
+            let total: u64 = series.buckets.iter().map(|bucket| bucket.load(Relaxed)).sum();
+            if total == 0 {
+                continue;
+            }
+            let mut sum = 0;
+            for (index, bucket) in series.buckets.iter().enumerate() {
+                sum += bucket.load(Relaxed);
+                let bound = STAGE_BUCKETS_NS
+                    .get(index)
+                    .map_or_else(|| "+Inf".to_owned(), |ns| format!("{}", *ns as f64 / 1e9));
+                line(
+                    out,
+                    "stage_seconds_bucket",
+                    &[("stage", name), ("le", bound.as_str())],
+                    &sum.to_string(),
+                );
+            }
+            let seconds = format!("{}", series.sum_ns.load(Relaxed) as f64 / 1e9);
+            line(out, "stage_seconds_sum", &[("stage", name)], &seconds);
+            line(out, "stage_seconds_count", &[("stage", name)], &sum.to_string());
+        }
     }
 
     fn write_series(&self, out: &mut String) {

@@ -14,7 +14,7 @@ use probity_http1::{BodyEvent, FieldBlock, Refusal};
 
 pub(crate) use self::h1::{READ_ROOM, Wire};
 pub(crate) use self::h2::{Stream, field_map};
-pub(crate) use self::relay::{Relay, Side, Tee};
+pub(crate) use self::relay::{BodyFilter, Relay, Side, Tee};
 
 /// What a sink may hold before its source is made to wait.
 pub(crate) const HIGH_WATER: usize = 64 * 1024;

@@ -11,6 +11,7 @@ use probity_policy::classify::Scanner;
 use probity_policy::route::{RoutedService, Router};
 
 use crate::bundle::BundleRefusal;
+use crate::enforce::{Guards, State};
 use crate::metrics::{Metrics, Series};
 use crate::observe::Methods;
 use crate::upstream::{Endpoint, Endpoints};
@@ -39,6 +40,7 @@ pub(crate) struct Service {
     pub credential_names: Vec<Box<[u8]>>,
     upstreams: Vec<Arc<Endpoint>>,
     next: AtomicUsize,
+    pub guards: Option<Arc<Guards>>,
     operations: Vec<Arc<Series>>,
     unknown: MethodSeries,
 }
@@ -59,8 +61,8 @@ impl MethodSeries {
 /// Where a call goes: positions in the plan that routed it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Route {
-    service: usize,
-    operation: Option<usize>,
+    pub service: usize,
+    pub operation: Option<usize>,
 }
 
 impl Plan {
@@ -69,11 +71,12 @@ impl Plan {
         refusing: bool,
         endpoints: &Endpoints,
         metrics: &Metrics,
+        state: &Arc<State>,
     ) -> Result<Self, BundleRefusal> {
         let services: Result<_, _> = bundle
             .services
             .iter()
-            .map(|service| Service::build(service, endpoints, metrics, bundle.limits.idle_upstream))
+            .map(|service| Service::build(&bundle, service, endpoints, metrics, state))
             .collect();
         let trusted: Result<_, _> = bundle
             .forwarding
@@ -147,11 +150,13 @@ fn position(routed: &RoutedService, operation: &BundleOperation) -> Option<usize
 
 impl Service {
     fn build(
+        bundle: &Bundle,
         service: &BundleService,
         endpoints: &Endpoints,
         metrics: &Metrics,
-        idle: u32,
+        state: &Arc<State>,
     ) -> Result<Self, BundleRefusal> {
+        let idle = bundle.limits.idle_upstream;
         if service.upstreams.is_empty() {
             return Err(BundleRefusal::NoUpstream { service: service.id.to_string() });
         }
@@ -170,6 +175,7 @@ impl Service {
                 .map(|name| name.to_ascii_lowercase().into_bytes().into())
                 .collect(),
             upstreams: upstreams?,
+            guards: Guards::build(bundle, service, state)?,
             next: AtomicUsize::new(0),
             operations: service
                 .operations

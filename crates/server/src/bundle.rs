@@ -1,13 +1,21 @@
 //! Compiles configuration and specifications into the bundle that gateways enforce.
 
+mod answers;
+mod authorization;
+mod contract;
+mod identity;
+mod leaks;
+mod limits;
+mod network;
+
 use std::path::Path;
 
 use probity_graph::Sources;
 use probity_model::bundle::{
     BUNDLE_VERSION, BundleOperation, BundleService, ConnectionLimits, CustomClass, Forwarding, Inspection,
-    Listener, ListenerTls, RecordPolicy, Timeouts, Upstream, UpstreamTls,
+    Listener, ListenerTls, Protection, RecordPolicy, Timeouts, Upstream, UpstreamTls,
 };
-use probity_model::{Bundle, DataClass, Digest, OperationId, Timestamp};
+use probity_model::{Bundle, DataClass, Digest, EnforcementMode, OperationId, Timestamp};
 
 use crate::config::{ListenConfig, RecordMode, ServiceConfig, UpstreamConfig};
 use crate::sources::Loaded;
@@ -83,17 +91,65 @@ fn listener(loaded: &Loaded, index: usize, listen: &ListenConfig) -> Listener {
 fn service(loaded: &Loaded, config: &ServiceConfig, sources: &Sources) -> Result<BundleService, String> {
     let upstreams =
         config.upstreams.iter().map(|each| upstream(each, &loaded.base)).collect::<Result<_, _>>()?;
+    let operations = operations(config, sources);
     Ok(BundleService {
         id: config.name.clone(),
         hosts: config.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
         path_prefix: config.path.clone(),
         strip_prefix: config.strip_path,
         upstreams,
-        operations: operations(config, sources),
+        protection: protection(loaded, config, sources, &operations)
+            .map_err(|error| format!("service `{}`: {error}", config.name))?,
+        operations,
         credential_names: config.credential_names.clone(),
         durable: config.record == RecordMode::Durable,
-        protection: None,
     })
+}
+
+/// What a section of `protect` is compiled from.
+pub(crate) struct Context<'a> {
+    pub loaded: &'a Loaded,
+    pub service: &'a ServiceConfig,
+    pub sources: &'a Sources,
+    /// As they will stand in the bundle: tables by operation run parallel to it.
+    pub operations: &'a [BundleOperation],
+    mode: EnforcementMode,
+}
+
+impl Context<'_> {
+    /// The mode of a section; `None` when it is off.
+    pub fn mode(&self, own: Option<EnforcementMode>) -> Option<EnforcementMode> {
+        Some(own.unwrap_or(self.mode)).filter(|mode| *mode != EnforcementMode::Off)
+    }
+}
+
+fn protection(
+    loaded: &Loaded,
+    service: &ServiceConfig,
+    sources: &Sources,
+    operations: &[BundleOperation],
+) -> Result<Option<Protection>, String> {
+    let Some(protect) = &service.protect else { return Ok(None) };
+    let context = Context { loaded, service, sources, operations, mode: protect.mode };
+    let context = &context;
+    macro_rules! section {
+        ($name:ident) => {
+            match &protect.$name {
+                Some(config) => $name::compile(context, config)
+                    .map_err(|error| format!("protect.{}: {error}", stringify!($name)))?,
+                None => None,
+            }
+        };
+    }
+    Ok(Some(Protection {
+        network: section!(network),
+        identity: section!(identity),
+        limits: section!(limits),
+        authorization: section!(authorization),
+        contract: section!(contract),
+        leaks: section!(leaks),
+        answers: section!(answers),
+    }))
 }
 
 /// Documented operations, newest document first, each (method, shape of template) once.

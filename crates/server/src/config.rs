@@ -1,6 +1,14 @@
 //! `probity.yaml`: its shape, and what each key means. Reading with places is `probity-reader`'s; compiling it into
 //! what a gateway enforces is [`crate::bundle`]'s.
 
+pub mod answers;
+pub mod authorization;
+pub mod contract;
+pub mod identity;
+pub mod leaks;
+pub mod limits;
+pub mod network;
+
 use std::path::PathBuf;
 
 use probity_model::decision::EnforcementMode;
@@ -194,6 +202,39 @@ pub struct ServiceConfig {
     /// Header and query names that carry a credential here, besides the usual ones.
     #[serde(default)]
     pub credential_names: Vec<String>,
+    /// What is enforced here; a service without it is only observed.
+    #[serde(default)]
+    pub protect: Option<ProtectConfig>,
+}
+
+/// Controls in front of one service. A section that is absent is off.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProtectConfig {
+    /// Of every section that names none: `off`, `observe` (record what would be refused) or `block`.
+    pub mode: EnforcementMode,
+    pub network: Option<network::NetworkConfig>,
+    pub identity: Option<identity::ServiceIdentityConfig>,
+    pub limits: Option<limits::LimitsPolicyConfig>,
+    pub authorization: Option<authorization::AuthorizationConfig>,
+    pub contract: Option<contract::ContractConfig>,
+    pub leaks: Option<leaks::LeaksConfig>,
+    pub answers: Option<answers::AnswersConfig>,
+}
+
+impl Default for ProtectConfig {
+    fn default() -> Self {
+        Self {
+            mode: EnforcementMode::Observe,
+            network: None,
+            identity: None,
+            limits: None,
+            authorization: None,
+            contract: None,
+            leaks: None,
+            answers: None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

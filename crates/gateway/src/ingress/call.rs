@@ -11,12 +11,14 @@ use probity_events::{RecordError, Ticket};
 use probity_http1::{RequestHead, ResponseHead};
 use probity_model::exchange::Authentication;
 use probity_model::exchange::{Durations, End, Exchange, PathRef, Protocol, UserAgentClass};
-use probity_model::{Decision, RequestId, ServiceId, Signals, Timestamp};
+use probity_model::{Action, Decision, EnforcementMode, Principal, RequestId, ServiceId, Signals, Timestamp};
 use probity_policy::classify::Content;
 
 use super::Line;
 use super::forward::Origin;
-use super::refusal::{Reason, STAGE_PANICKED};
+use super::refusal::{Reason, STAGE_PANICKED, Stop};
+use crate::enforce::{Held, Ruling};
+use crate::metrics::Stage;
 use crate::observe::{self, ContentType, Ending, Observed, RequestFacts};
 use crate::peer::Tee;
 use crate::plan::{Plan, Route, Service};
@@ -43,8 +45,15 @@ pub(crate) struct Call {
     pub exposed_upstream: bool,
     pub asked_at: Option<Instant>,
     pub upstream_us: u64,
-    started_at: Timestamp,
+    /// Who calls, once that is proved.
+    pub principal: Option<Arc<Principal>>,
+    /// The request's body, as far as it is held.
+    pub body: Held,
+    pub started_at: Timestamp,
     started: Instant,
+    /// When the last stage ended, and what all that do not wait took.
+    lapped: Instant,
+    spent_ns: u64,
     decisions: Vec<Decision>,
     recorded: bool,
 }
@@ -56,7 +65,7 @@ impl Call {
         if observer.enabled {
             line.shared().recorder.accepted();
         }
-        let started_at = crate::gateway::now();
+        let (started_at, started) = (crate::gateway::now(), Instant::now());
         Self {
             line: Arc::clone(line),
             plan,
@@ -77,8 +86,12 @@ impl Call {
             exposed_upstream: false,
             asked_at: None,
             upstream_us: 0,
+            principal: None,
+            body: Held::Streaming,
             started_at,
-            started: Instant::now(),
+            started,
+            lapped: started,
+            spent_ns: 0,
             decisions: Vec::new(),
             recorded: false,
         }
@@ -102,7 +115,7 @@ impl Call {
     /// Whether the same request can be sent again without doing something twice.
     pub fn is_replayable(&self) -> bool {
         self.head.as_ref().is_some_and(|head| {
-            head.framing().is_empty()
+            (head.framing().is_empty() || self.body.whole().is_some())
                 && head.upgrade().is_none()
                 && matches!(head.method(), b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"PUT" | b"DELETE")
         })
@@ -113,6 +126,50 @@ impl Call {
         self.end = reason.end;
         self.line.shared().metrics.refused(reason.name);
         self.decisions.extend(reason.decision(self.plan.bundle.revision));
+    }
+
+    /// Takes what a control found into the record. In block mode the call ends.
+    pub fn rule(&mut self, ruling: Ruling) -> Result<(), Stop> {
+        let revision = self.plan.bundle.revision;
+        match ruling.mode {
+            EnforcementMode::Off => Ok(()),
+            EnforcementMode::Observe => {
+                self.decisions.push(ruling.decision(Action::Flag, revision));
+                Ok(())
+            }
+            EnforcementMode::Block => {
+                self.decisions.push(ruling.decision(Action::Refuse, revision));
+                self.end = End::Refused;
+                self.line.shared().metrics.refused(ruling.name());
+                Err(Stop::Rule(Box::new(ruling)))
+            }
+        }
+    }
+
+    /// Takes a change that a control made into the record.
+    pub fn changed(&mut self, ruling: &Ruling) {
+        self.decisions.push(ruling.decision(Action::Change, self.plan.bundle.revision));
+    }
+
+    /// Ends a stage: what passed since the last one is its time.
+    pub fn lap(&mut self, stage: Stage) {
+        let now = Instant::now();
+        let ns = nanos(now.duration_since(std::mem::replace(&mut self.lapped, now)));
+        if !matches!(stage, Stage::Body | Stage::Upstream) {
+            self.spent_ns = self.spent_ns.saturating_add(ns);
+        }
+        self.line.shared().metrics.spent(stage, ns);
+    }
+
+    /// A control panicked: in block mode nobody can say that the call may pass.
+    pub fn stage_panicked(&mut self, mode: EnforcementMode) -> Result<(), Stop> {
+        if mode == EnforcementMode::Block {
+            self.line.shared().metrics.stage_panics.fetch_add(1, Relaxed);
+            tracing::error!(request_id = %self.id, "a control panicked");
+            return Err(STAGE_PANICKED.into());
+        }
+        self.panicked();
+        Ok(())
     }
 
     /// Reads what the head shows. A panic passes the call and is recorded.
@@ -189,6 +246,8 @@ impl Call {
             self.bare_exchange(total_us)
         });
         let taken = shared.recorder.append(exchange);
+        self.lap(Stage::Record);
+        shared.metrics.spent(Stage::Sum, self.spent_ns);
         let counter =
             if taken.is_ok() { &shared.metrics.records_taken } else { &shared.metrics.records_refused };
         counter.fetch_add(1, Relaxed);
@@ -276,6 +335,10 @@ impl Drop for Call {
         // Nobody is left to wait for the disk.
         let _ = self.record();
     }
+}
+
+fn nanos(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 pub(super) fn micros(since: Instant) -> u64 {

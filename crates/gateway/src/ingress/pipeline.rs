@@ -1,9 +1,10 @@
 //! The pipeline: what happens to every call, in this order and nowhere else.
 //!
-//! accept, head -> route -> observe request -> upstream -> observe response -> record
+//! accept, head -> route -> observe request -> controls over the head -> body, held where a control asks -> controls over it
+//! -> upstream -> controls over the answer's head -> its body, held where asked -> controls over it -> relay -> record
 //!
 //! It is the same for HTTP/1.1 and HTTP/2 on either side. Stages are plain functions; each may end the call with a
-//! [`Stop`]. Bodies stream: nothing here holds more of one than its peers' buffers and the inspected beginning.
+//! [`Stop`]. The controls, and their order, are [`crate::enforce`]'s. Bodies stream unless a control asked to hold one.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -22,8 +23,11 @@ use probity_model::exchange::{End, Protocol};
 
 use super::call::{Call, micros};
 use super::forward::{ForwardedFields, Origin, is_replaced};
-use super::refusal::{self, Reason};
+use super::refusal::{self, Prepared, Reason, Stop};
 use super::{head, tunnel};
+use crate::enforce::body::{self, TakeFault};
+use crate::enforce::{Answer, Guards, Held};
+use crate::metrics::Stage;
 use crate::observe::is_grpc;
 use crate::peer::{Fault, Peer, Relay, Side, Stream};
 use crate::upstream::{ConnectError, Endpoint, Fresh, Kept};
@@ -40,21 +44,6 @@ pub(crate) enum Next {
     Close,
     /// The answer was begun and could not be ended.
     Cut,
-}
-
-/// Why a call ends before its answer does.
-#[derive(Debug)]
-enum Stop {
-    /// The gateway answers itself, if nothing was answered yet.
-    Refuse(Reason, Option<String>),
-    /// Nobody is left to answer to, or an answer was begun and cannot be ended.
-    Abort(End),
-}
-
-impl From<Reason> for Stop {
-    fn from(reason: Reason) -> Self {
-        Self::Refuse(reason, None)
-    }
 }
 
 /// The upstream's side of a call.
@@ -80,6 +69,16 @@ pub(crate) async fn run(mut call: Call, client: &mut Peer, watched: &Watched) ->
     let next = match pass(&mut call, client, watched).await {
         Ok(next) => next,
         Err(Stop::Refuse(reason, detail)) => refuse(&mut call, client, watched, reason, detail).await,
+        Err(Stop::Rule(ruling)) => {
+            let mut id = [0; 36];
+            let id = call.id.0.hyphenated().encode_lower(&mut id);
+            let prepared = Prepared::of_ruling(*ruling, id, call.plan.bundle.revision);
+            answer_ourselves(&mut call, client, watched, prepared).await
+        }
+        Err(Stop::Answer(prepared)) => {
+            call.end = End::Complete;
+            answer_ourselves(&mut call, client, watched, *prepared).await
+        }
         Err(Stop::Abort(end)) => {
             call.end = end;
             if let Peer::H2(stream) = client {
@@ -96,12 +95,24 @@ pub(crate) async fn run(mut call: Call, client: &mut Peer, watched: &Watched) ->
 async fn pass(call: &mut Call, client: &mut Peer, watched: &Watched) -> Result<Next, Stop> {
     admit(call)?;
     route(call)?;
+    call.lap(Stage::Route);
     call.observe_request();
+    call.lap(Stage::Observe);
+    let guards = call.service().and_then(|service| service.guards.clone());
+    if let Some(guards) = &guards {
+        guards.judge_head(call).await?;
+        if let Some(bound) = guards.wants_body(call) {
+            take_body(call, client, watched, bound).await?;
+            call.lap(Stage::Body);
+            guards.judge_body(call).await?;
+        }
+    }
     let answered = ask_upstream(call, client, watched).await?;
+    call.lap(Stage::Upstream);
     if answered.response.status() == 101 {
         return tunnel(call, client, watched, answered).await;
     }
-    relay_response(call, client, watched, answered).await
+    relay_response(call, client, watched, answered, guards.as_deref()).await
 }
 
 /// Refuses everything while there is no good bundle, or no record and none may be lost.
@@ -125,6 +136,52 @@ fn route(call: &mut Call) -> Result<(), Reason> {
     let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
     call.route = call.plan.route(text(head.method()), head.host().map(text), text(head.path()));
     if call.route.is_some() { Ok(()) } else { Err(refusal::NO_SERVICE) }
+}
+
+/// Holds the request's body: all of it, or its beginning once it is longer than `bound`.
+async fn take_body(call: &mut Call, client: &mut Peer, watched: &Watched, bound: u64) -> Result<(), Stop> {
+    let Some(head) = &call.head else { return Ok(()) };
+    if head.framing().is_empty() || head.upgrade().is_some() {
+        return Ok(());
+    }
+    begin_body(call, client);
+    let idle_ms = call.plan.timeouts().idle_ms;
+    let taken = body::take(client, watched, idle_ms, bound).await;
+    call.body = taken.map_err(|fault| match fault {
+        TakeFault::Source(Fault::Invalid(refusal)) => Reason::of_client(refusal, Place::RequestBody).into(),
+        TakeFault::Source(Fault::Closed) => Stop::Abort(End::ClientAborted),
+        TakeFault::Late => refusal::BODY_TIMEOUT.into(),
+    })?;
+    Ok(())
+}
+
+/// Sets the client's side up for its body, and asks for it where it waits to be asked.
+fn begin_body(call: &Call, client: &mut Peer) {
+    let Some(head) = &call.head else { return };
+    let waits = head.expect_continue() && !head.framing().is_empty();
+    match client {
+        Peer::H1(wire) => {
+            wire.decoder = BodyDecoder::new(head.framing(), &call.plan.limits);
+            if waits && wire.input.is_empty() {
+                wire.output.extend_from_slice(probity_http1::CONTINUE);
+            }
+        }
+        Peer::H2(stream) if waits => {
+            let mut go_on = http::Response::new(());
+            *go_on.status_mut() = http::StatusCode::CONTINUE;
+            stream.inform(go_on);
+        }
+        Peer::H2(_) => {}
+    }
+}
+
+/// How the request's body goes upstream: as it came, unless all of it is held.
+fn framing(call: &Call, head: &RequestHead) -> BodyFraming {
+    match &call.body {
+        Held::Whole { trailers, .. } if !trailers.is_empty() => BodyFraming::Chunked,
+        Held::Whole { data, .. } => BodyFraming::Length(data.len() as u64),
+        Held::Streaming | Held::Begun(_) => head.framing(),
+    }
 }
 
 /// Sends the request to the first upstream that can be reached, and waits for the head of its answer.
@@ -179,21 +236,11 @@ async fn ask(
     call.asked_at = Some(Instant::now());
     let empty = call.head.as_ref().is_none_or(|head| head.framing().is_empty());
     let mut upload = if empty { Relay::empty() } else { Relay::new(std::mem::take(&mut call.request_body)) };
-    if let Some(head) = &call.head {
-        let waits = head.expect_continue() && !empty;
-        match &mut *client {
-            Peer::H1(wire) => {
-                wire.decoder = BodyDecoder::new(head.framing(), &call.plan.limits);
-                if waits && wire.input.is_empty() {
-                    wire.output.extend_from_slice(probity_http1::CONTINUE);
-                }
-            }
-            Peer::H2(stream) if waits => {
-                let mut go_on = http::Response::new(());
-                *go_on.status_mut() = http::StatusCode::CONTINUE;
-                stream.inform(go_on);
-            }
-            Peer::H2(_) => {}
+    match &call.body {
+        Held::Streaming => begin_body(call, client),
+        held => {
+            upload.tee.restart();
+            upload = upload.after(held.clone());
         }
     }
     watched.within(if empty { timeouts.upstream_ms } else { timeouts.idle_ms });
@@ -284,12 +331,12 @@ async fn send_head(call: &Call, endpoint: &Arc<Endpoint>, connection: Fresh) -> 
     let fields =
         own.into_iter().flatten().chain(upgrade.map(|protocol| (&b"upgrade"[..], protocol))).chain(kept);
     let target = head::upstream_target(head, service.cut.as_deref());
+    let framing = framing(call, head);
     let peer = match connection {
         Fresh::H1(mut wire) => {
-            let written =
-                write_request_head(&mut wire.output, head.method(), &target, fields, head.framing());
+            let written = write_request_head(&mut wire.output, head.method(), &target, fields, framing);
             written.map_err(|refusal| Reason::of_client(refusal, Place::RequestHeader))?;
-            wire.encoder = BodyEncoder::new(head.framing());
+            wire.encoder = BodyEncoder::new(framing);
             return Ok(Upstream {
                 peer: Peer::H1(wire),
                 endpoint: Arc::clone(endpoint),
@@ -299,9 +346,8 @@ async fn send_head(call: &Call, endpoint: &Arc<Endpoint>, connection: Fresh) -> 
         }
         Fresh::H2(sender) => sender,
     };
-    let request =
-        head::request_for_h2(head.method(), endpoint.tls.is_some(), &target, fields, head.framing())
-            .map_err(|refusal| Reason::of_client(refusal, Place::RequestHeader))?;
+    let request = head::request_for_h2(head.method(), endpoint.tls.is_some(), &target, fields, framing)
+        .map_err(|refusal| Reason::of_client(refusal, Place::RequestHeader))?;
     let empty = head.framing().is_empty();
     let mut sender = peer.ready().await.map_err(|_| refusal::UPSTREAM_ABORTED)?;
     let (answer, send) = sender.send_request(request, empty).map_err(|_| refusal::UPSTREAM_ABORTED)?;
@@ -380,23 +426,45 @@ async fn relay_response(
     client: &mut Peer,
     watched: &Watched,
     answered: Answered,
+    guards: Option<&Guards>,
 ) -> Result<Next, Stop> {
     let Answered { mut upstream, response, mut upload } = answered;
     let framing = response.framing();
-    let closing = call.line.shared().is_draining() || upload.is_going();
     if let Peer::H1(wire) = &mut upstream.peer {
         wire.decoder = BodyDecoder::new(framing, &call.plan.limits);
     }
-    let again = answer_head(call, client, &response, closing).map_err(|fault| match fault {
-        Fault::Invalid(refusal) => Reason::of_upstream(refusal).into(),
-        Fault::Closed => Stop::Abort(End::ClientAborted),
-    })?;
-    let (reusable, length) = (response.keep_alive(), head::declared_length(framing));
-    call.response = Some(response);
+    let (reusable, mut answer) = (response.keep_alive(), Answer::of(response));
+    let mut filter = None;
+    if let Some(guards) = guards {
+        guards.judge_answer_head(call, &mut answer).await?;
+        if let Some(bound) = guards.wants_answer(call, &answer).filter(|_| !framing.is_empty()) {
+            take_answer(call, watched, &mut upstream, &mut upload, &mut answer, bound, client).await?;
+            call.lap(Stage::Upstream);
+            match answer.body {
+                Held::Whole { .. } => guards.judge_answer(call, &mut answer).await?,
+                Held::Begun(_) | Held::Streaming => filter = guards.filter(call, &answer),
+            }
+        }
+    }
+    let closing = call.line.shared().is_draining() || upload.is_going();
+    let length = match (&answer.body, &filter) {
+        (Held::Whole { data, .. }, _) => Some(data.len() as u64),
+        (_, Some(_)) => None,
+        _ => head::declared_length(framing),
+    };
+    let again =
+        answer_head(call, client, &answer, closing, filter.is_some()).map_err(|fault| match fault {
+            Fault::Invalid(refusal) => Reason::of_upstream(refusal).into(),
+            Fault::Closed => Stop::Abort(End::ClientAborted),
+        })?;
+    let seen = answer.seen();
+    call.response = Some(seen.unwrap_or(answer.head));
     let tee = call.response_tee();
     let durable = call.is_durable();
-    let mut download = if durable { Relay::holding_back(tee, length) } else { Relay::new(tee) };
+    let download = if durable { Relay::holding_back(tee, length) } else { Relay::new(tee) };
+    let mut download = download.after(answer.body).through(filter);
     let moved = download_all(client, watched, &mut upstream, &mut upload, &mut download, call).await;
+    call.lap(Stage::Upstream);
     call.request_bytes = upload.bytes;
     call.response_bytes = download.bytes;
     call.request_body = std::mem::take(&mut upload.tee);
@@ -416,33 +484,68 @@ async fn relay_response(
     Ok(if again && upload.is_done() { Next::Again } else { Next::Close })
 }
 
+/// Holds the answer's body: all of it, or its beginning once it is longer than `bound`. What is left of the request
+/// goes on meanwhile.
+async fn take_answer(
+    call: &Call,
+    watched: &Watched,
+    upstream: &mut Upstream,
+    upload: &mut Relay,
+    answer: &mut Answer,
+    bound: u64,
+    client: &mut Peer,
+) -> Result<(), Stop> {
+    let idle_ms = call.plan.timeouts().idle_ms;
+    let sending = |cx: &mut Context<'_>, upstream: &mut Peer| {
+        if upload.is_going()
+            && !matches!(upload.poll(cx, client, upstream), Poll::Pending | Poll::Ready(Ok(())))
+        {
+            upload.abandon();
+        }
+    };
+    let taken = body::take_while(&mut upstream.peer, watched, idle_ms, bound, sending).await;
+    answer.body = taken.map_err(|fault| match fault {
+        TakeFault::Source(Fault::Invalid(refusal)) => Stop::from(Reason::of_upstream(refusal)),
+        TakeFault::Source(Fault::Closed) => refusal::UPSTREAM_ABORTED.into(),
+        TakeFault::Late => refusal::UPSTREAM_TIMEOUT.into(),
+    })?;
+    Ok(())
+}
+
 /// Writes the answer's head for the client. Gives whether the connection goes on.
 fn answer_head(
     call: &mut Call,
     client: &mut Peer,
-    response: &ResponseHead,
+    answer: &Answer,
     closing: bool,
+    filtered: bool,
 ) -> Result<bool, Fault> {
+    let response = &answer.head;
     let Some(head) = &call.head else { return Err(Fault::Closed) };
     let mut id = [0; 36];
     let id = call.id.0.hyphenated().encode_lower(&mut id).as_bytes();
-    let kept = response.end_to_end().filter(|(name, _)| !name.eq_ignore_ascii_case(b"x-request-id"));
-    let fields = kept.chain([(&b"x-request-id"[..], id)]);
+    let fields = answer.fields().chain([(&b"x-request-id"[..], id)]);
     let http10 = head.version() == Version::Http10;
     let declared = response.content_length().map_or(BodyFraming::None, BodyFraming::Length);
-    let body = match (client.is_h2(), response.framing()) {
+    let framing = match (&answer.body, response.framing()) {
+        (Held::Whole { trailers, .. }, _) if !trailers.is_empty() => BodyFraming::Chunked,
+        (Held::Whole { data, .. }, _) => BodyFraming::Length(data.len() as u64),
+        (_, BodyFraming::Length(_)) if filtered => BodyFraming::Chunked,
+        (_, framing) => framing,
+    };
+    let body = match (client.is_h2(), framing) {
         (true, BodyFraming::UntilClose | BodyFraming::Chunked) => BodyFraming::Chunked,
         (false, BodyFraming::UntilClose | BodyFraming::Chunked) if http10 => BodyFraming::UntilClose,
         (false, BodyFraming::UntilClose) => BodyFraming::Chunked,
         (_, framing) => framing,
     };
     // Where no body follows, the length that it would have is still told. Not with 204, which has none.
-    let stated = if body == BodyFraming::None && response.status() != 204 { declared } else { body };
+    let stated = if body == BodyFraming::None && answer.status != 204 { declared } else { body };
     match client {
         Peer::H2(stream) => {
-            let answer = head::response_for_h2(response.status(), fields, stated)?;
-            stream.respond(answer, !body.is_empty())?;
-            call.status = response.status();
+            let written = head::response_for_h2(answer.status, fields, stated)?;
+            stream.respond(written, !body.is_empty())?;
+            call.status = answer.status;
             Ok(true)
         }
         Peer::H1(wire) => {
@@ -454,13 +557,13 @@ fn answer_head(
             };
             write_response_head(
                 &mut wire.output,
-                response.status(),
-                response.reason(),
+                answer.status,
+                if answer.status == response.status() { response.reason() } else { b"" },
                 fields.chain(connection),
                 stated,
             )?;
             wire.encoder = BodyEncoder::new(body);
-            call.status = response.status();
+            call.status = answer.status;
             Ok(again)
         }
     }
@@ -596,35 +699,51 @@ async fn refuse(
     let mut id = [0; 36];
     let id: &str = call.id.0.hyphenated().encode_lower(&mut id);
     let problem = reason.problem(id, detail.as_deref());
-    let bodiless = call.head.as_ref().is_some_and(|head| head.method() == b"HEAD");
+    answer_ourselves(call, client, watched, Prepared::problem(reason.status, problem)).await
+}
+
+/// Gives an answer of the gateway's own, or cuts one that was begun.
+async fn answer_ourselves(call: &mut Call, client: &mut Peer, watched: &Watched, prepared: Prepared) -> Next {
+    if call.status != 0 {
+        return Next::Cut;
+    }
+    let mut id = [0; 36];
+    let id: &str = call.id.0.hyphenated().encode_lower(&mut id);
+    let bodiless = call.head.as_ref().is_some_and(|head| head.method() == b"HEAD") || prepared.status == 204;
     // What the client sends on is not read: where the next head would begin may be unknown.
-    let again = call.head.as_ref().is_some_and(|head| head.keep_alive() && head.framing().is_empty())
-        && !call.line.shared().is_draining();
-    let fields: [(&[u8], &[u8]); 4] = [
-        (b"content-type", b"application/problem+json"),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-        (b"x-request-id", id.as_bytes()),
-    ];
-    let stated = BodyFraming::Length(problem.len() as u64);
+    let again =
+        call.head.as_ref().is_some_and(|head| {
+            head.keep_alive() && (head.framing().is_empty() || call.body.whole().is_some())
+        }) && !call.line.shared().is_draining();
+    let fields = prepared
+        .content_type
+        .as_deref()
+        .map(|value| (&b"content-type"[..], value.as_bytes()))
+        .into_iter()
+        .chain(prepared.fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())))
+        .chain([(&b"x-request-id"[..], id.as_bytes())]);
+    let stated = match prepared.status {
+        204 => BodyFraming::None,
+        _ => BodyFraming::Length(prepared.body.len() as u64),
+    };
     let written = match client {
         Peer::H1(wire) => {
             let close = (!again).then_some((&b"connection"[..], &b"close"[..]));
-            let fields = fields.into_iter().chain(close);
-            let written = write_response_head(&mut wire.output, reason.status, b"", fields, stated);
+            let fields = fields.chain(close);
+            let written = write_response_head(&mut wire.output, prepared.status, b"", fields, stated);
             wire.encoder = BodyEncoder::new(if bodiless { BodyFraming::None } else { stated });
             written.map_err(Fault::from)
         }
-        Peer::H2(stream) => head::response_for_h2(reason.status, fields.into_iter(), stated)
+        Peer::H2(stream) => head::response_for_h2(prepared.status, fields, stated)
             .map_err(Fault::from)
             .and_then(|answer| stream.respond(answer, !bodiless)),
     };
     if written.is_err() {
         return Next::Close;
     }
-    call.status = reason.status;
-    if !bodiless && client.push(problem.clone().into()).is_ok() {
-        call.response_bytes = problem.len() as u64;
+    call.status = prepared.status;
+    if !bodiless && client.push(prepared.body.clone()).is_ok() {
+        call.response_bytes = prepared.body.len() as u64;
     }
     let _ = client.finish(&probity_http1::FieldBlock::default());
     watched.within(call.plan.timeouts().head_ms);

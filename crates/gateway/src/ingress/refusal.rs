@@ -2,10 +2,75 @@
 
 use std::fmt::Write;
 
+use bytes::Bytes;
 use probity_http1::Refusal;
 use probity_model::decision::DecisionInput;
 use probity_model::exchange::End;
 use probity_model::{Action, CheckId, Decision, EnforcementMode, Place, RuleId};
+
+use crate::enforce::Ruling;
+use crate::enforce::ruling::OwnAnswer;
+
+/// Why a call ends before its answer does.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The gateway answers itself, if nothing was answered yet.
+    Refuse(Reason, Option<String>),
+    /// A control refuses the call; the decision is taken into the record already.
+    Rule(Box<Ruling>),
+    /// The gateway answers in the upstream's place, and nothing is wrong: a preflight.
+    Answer(Box<Prepared>),
+    /// Nobody is left to answer to, or an answer was begun and cannot be ended.
+    Abort(End),
+}
+
+impl From<Reason> for Stop {
+    fn from(reason: Reason) -> Self {
+        Self::Refuse(reason, None)
+    }
+}
+
+/// An answer that the gateway gives itself.
+#[derive(Debug, Default)]
+pub(crate) struct Prepared {
+    pub status: u16,
+    pub fields: Vec<(&'static str, String)>,
+    /// No body without it.
+    pub content_type: Option<String>,
+    pub body: Bytes,
+}
+
+impl Prepared {
+    /// RFC 9457.
+    pub fn problem(status: u16, body: String) -> Self {
+        let fields =
+            vec![("cache-control", "no-store".to_owned()), ("x-content-type-options", "nosniff".to_owned())];
+        Self { status, fields, content_type: Some("application/problem+json".to_owned()), body: body.into() }
+    }
+
+    pub fn of_ruling(ruling: Ruling, request_id: &str, revision: u64) -> Self {
+        let mut prepared = match ruling.answer {
+            Some(OwnAnswer { content_type, body }) => {
+                Self { content_type: Some(content_type), body, ..Self::problem(ruling.status, String::new()) }
+            }
+            None => Self::problem(
+                ruling.status,
+                serde_json::json!({
+                    "type": format!("urn:probity:refusal:{}", ruling.name()),
+                    "title": ruling.title,
+                    "status": ruling.status,
+                    "reason": ruling.name(),
+                    "rule": ruling.rule,
+                    "revision": revision,
+                    "request_id": request_id,
+                })
+                .to_string(),
+            ),
+        };
+        prepared.fields.extend(ruling.fields);
+        prepared
+    }
+}
 
 /// The check that structural refusals count for.
 const CHECK: &str = "config-baseline";

@@ -1,11 +1,13 @@
 //! Moves one body from one peer to another, and keeps a bounded copy of its beginning for inspection.
 
+use std::collections::VecDeque;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use probity_http1::{BodyEvent, FieldBlock};
 
 use super::{Fault, HIGH_WATER, Peer};
+use crate::enforce::Held;
 
 /// Which of the two peers failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,11 @@ impl Tee {
         let mut tee = Self::new(bound);
         tee.keep(data);
         tee
+    }
+
+    /// Forgets what it kept: the body comes once more.
+    pub fn restart(&mut self) {
+        *self = Self::new(self.bound);
     }
 
     fn keep(&mut self, data: &Bytes) {
@@ -73,9 +80,20 @@ enum State {
     Abandoned,
 }
 
+/// Changes a body as it streams by.
+pub(crate) trait BodyFilter: std::fmt::Debug + Send {
+    /// What of it can go on now.
+    fn feed(&mut self, data: Bytes) -> Result<Bytes, Fault>;
+    /// What was kept back.
+    fn finish(&mut self) -> Result<Bytes, Fault>;
+}
+
 #[derive(Debug)]
 pub(crate) struct Relay {
     state: State,
+    /// Comes before whatever the source still sends.
+    ready: VecDeque<BodyEvent>,
+    filter: Option<Box<dyn BodyFilter>>,
     /// Body bytes moved so far.
     pub bytes: u64,
     pub tee: Tee,
@@ -95,12 +113,41 @@ struct Hold {
 
 impl Relay {
     pub fn new(tee: Tee) -> Self {
-        Self { state: State::Open, bytes: 0, tee, hold: None, progress: false }
+        Self {
+            state: State::Open,
+            ready: VecDeque::new(),
+            filter: None,
+            bytes: 0,
+            tee,
+            hold: None,
+            progress: false,
+        }
     }
 
     /// A relay that keeps back the end of a body of `length` bytes, where that is known.
     pub fn holding_back(tee: Tee, length: Option<u64>) -> Self {
         Self { hold: Some(Hold { length, piece: Bytes::new(), end: None }), ..Self::new(tee) }
+    }
+
+    /// Begins with what was taken from the source already.
+    #[must_use]
+    pub fn after(mut self, held: Held) -> Self {
+        match held {
+            Held::Streaming => {}
+            Held::Begun(data) => self.ready.push_back(BodyEvent::Data(data)),
+            Held::Whole { data, trailers, .. } => {
+                if !data.is_empty() {
+                    self.ready.push_back(BodyEvent::Data(data));
+                }
+                self.ready.push_back(BodyEvent::End(trailers));
+            }
+        }
+        self
+    }
+
+    #[must_use]
+    pub fn through(self, filter: Option<Box<dyn BodyFilter>>) -> Self {
+        Self { filter, ..self }
     }
 
     /// No body: what the sink already holds is all there is to send.
@@ -153,7 +200,11 @@ impl Relay {
                 ready!(to.poll_flush(cx)).map_err(sink)?;
                 self.progress = true;
             }
-            match from.poll_event(cx) {
+            let event = match self.ready.pop_front() {
+                Some(event) => Poll::Ready(Ok(event)),
+                None => from.poll_event(cx),
+            };
+            match event {
                 Poll::Ready(Ok(event)) => {
                     self.progress = true;
                     self.take(event, to).map_err(sink)?;
@@ -187,6 +238,13 @@ impl Relay {
     fn take(&mut self, event: BodyEvent, to: &mut Peer) -> Result<(), Fault> {
         match event {
             BodyEvent::Data(data) => {
+                let data = match &mut self.filter {
+                    Some(filter) => filter.feed(data)?,
+                    None => data,
+                };
+                if data.is_empty() {
+                    return Ok(());
+                }
                 self.bytes += data.len() as u64;
                 self.tee.keep(&data);
                 match &mut self.hold {
@@ -194,13 +252,21 @@ impl Relay {
                     _ => to.push(data)?,
                 }
             }
-            BodyEvent::End(trailers) => match &mut self.hold {
-                Some(hold) => hold.end = Some(trailers),
-                None => {
-                    to.finish(&trailers)?;
-                    self.state = State::Flushing;
+            BodyEvent::End(trailers) => {
+                if let Some(mut filter) = self.filter.take() {
+                    let rest = filter.finish()?;
+                    if !rest.is_empty() {
+                        self.take(BodyEvent::Data(rest), to)?;
+                    }
                 }
-            },
+                match &mut self.hold {
+                    Some(hold) => hold.end = Some(trailers),
+                    None => {
+                        to.finish(&trailers)?;
+                        self.state = State::Flushing;
+                    }
+                }
+            }
         }
         Ok(())
     }

@@ -1,0 +1,102 @@
+//! An upstream's answer while controls look at it: its head, what becomes of its fields, its body.
+
+use std::borrow::Cow;
+
+use bytes::BytesMut;
+use probity_http1::{BodyFraming, Limits, ResponseHead, parse_response, write_response_head};
+
+use super::body::Held;
+
+/// Fields that describe bytes which are no longer those.
+const OF_THE_BYTES: [&str; 8] = [
+    "etag",
+    "content-md5",
+    "digest",
+    "content-digest",
+    "repr-digest",
+    "accept-ranges",
+    "content-range",
+    "content-encoding",
+];
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub head: ResponseHead,
+    /// As the client will see it.
+    pub status: u16,
+    pub edits: FieldEdits,
+    pub body: Held,
+    /// The body's bytes without their content coding, where they had one and all of them are here.
+    pub decoded: bool,
+}
+
+impl Answer {
+    pub fn of(head: ResponseHead) -> Self {
+        let status = head.status();
+        Self { head, status, edits: FieldEdits::default(), body: Held::Streaming, decoded: false }
+    }
+
+    /// The head as the client sees it, where it differs from the upstream's.
+    pub fn seen(&self) -> Option<ResponseHead> {
+        let same = self.status == self.head.status() && self.edits.is_empty() && !self.body_differs();
+        if same {
+            return None;
+        }
+        let mut text = BytesMut::with_capacity(1024);
+        write_response_head(&mut text, self.status, b"", self.fields(), BodyFraming::None).ok()?;
+        // As it would answer GET: what follows the head does not matter here.
+        parse_response(&mut text, &Limits::default(), b"GET").ok()?
+    }
+
+    fn body_differs(&self) -> bool {
+        self.body.is_changed() || self.decoded
+    }
+
+    /// The fields for the client, without those of the connection and of the framing.
+    pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+        let bytes_changed = self.body_differs();
+        let kept = self.head.end_to_end().filter(move |(name, _)| {
+            !name.eq_ignore_ascii_case(b"x-request-id")
+                && !self.edits.removes(name)
+                && !(bytes_changed
+                    && OF_THE_BYTES.iter().any(|field| name.eq_ignore_ascii_case(field.as_bytes())))
+        });
+        kept.chain(self.edits.set.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())))
+    }
+}
+
+/// What becomes of an answer's fields.
+#[derive(Debug, Default)]
+pub(crate) struct FieldEdits {
+    /// In lower case.
+    removed: Vec<Cow<'static, str>>,
+    set: Vec<(Cow<'static, str>, String)>,
+}
+
+impl FieldEdits {
+    /// Removes every field of that name, in lower case.
+    pub fn remove(&mut self, name: impl Into<Cow<'static, str>>) {
+        self.removed.push(name.into());
+    }
+
+    /// Puts one field in the place of all of that name.
+    pub fn set(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+        let name = name.into();
+        self.set.retain(|(other, _)| *other != name);
+        self.removed.push(name.clone());
+        self.set.push((name, value.into()));
+    }
+
+    /// Adds a field beside others of that name.
+    pub fn add(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+        self.set.push((name.into(), value.into()));
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.removed.is_empty() && self.set.is_empty()
+    }
+
+    pub fn removes(&self, name: &[u8]) -> bool {
+        self.removed.iter().any(|removed| name.eq_ignore_ascii_case(removed.as_bytes()))
+    }
+}
