@@ -16,11 +16,20 @@ pub struct Specification {
     pub version: String,
     /// Path prefixes of `servers`, without a trailing slash; `""` when there is none.
     pub base_paths: Vec<String>,
+    /// Of the document, its paths and its operations, each once.
+    pub servers: Vec<SpecifiedServer>,
     pub owner: Option<String>,
     /// `x-audience`: public, partner, internal.
     pub audience: Option<String>,
     pub security_schemes: Vec<SecurityScheme>,
     pub operations: Vec<SpecifiedOperation>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SpecifiedServer {
+    /// With the defaults of its variables; may be relative.
+    pub url: String,
+    pub span: Span,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -89,6 +98,8 @@ pub struct BodySchema {
     pub has_schema: bool,
     /// Whether undeclared properties are allowed (`additionalProperties` not `false`).
     pub open: bool,
+    /// Where the schema says in words that they are (`additionalProperties: true`).
+    pub open_at: Option<Span>,
     pub fields: Vec<SchemaField>,
 }
 

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use probity_model::specification::{Parameter, SecurityNeed, Specification, SpecifiedOperation};
+use probity_model::specification::{
+    Parameter, SecurityNeed, Specification, SpecifiedOperation, SpecifiedServer,
+};
 use probity_model::{Severity, Span};
 
 use super::reference::{Documents, Key, Resolver};
@@ -52,6 +54,7 @@ pub(super) struct Reader<'t, 'd> {
     /// Where each operation id was first given.
     pub(super) operation_ids: HashMap<&'t str, Span>,
     operations: Vec<SpecifiedOperation>,
+    pub(super) servers: Vec<SpecifiedServer>,
     pub(super) parameters: HashMap<Key, Option<Parameter>>,
     /// Parts that may still be read.
     parts: usize,
@@ -87,6 +90,7 @@ impl<'t, 'd> Reader<'t, 'd> {
             is_3_1,
             operation_ids: HashMap::new(),
             operations: Vec::new(),
+            servers: Vec::new(),
             parameters: HashMap::new(),
             parts: MAX_PARTS,
         }
@@ -101,8 +105,8 @@ impl<'t, 'd> Reader<'t, 'd> {
         let text = |key: &str| info.and_then(|info| info.get(key)).and_then(short);
         let (title, version) = (text("title"), text("version"));
         self.check_head(title.is_some(), version.is_some());
-        let base_paths =
-            server::base_paths(self.get("servers"), self.diagnostics).unwrap_or(vec![String::new()]);
+        let base_paths = server::base_paths(self.get("servers"), &mut self.servers, self.diagnostics)
+            .unwrap_or(vec![String::new()]);
         let security = self.schemes.need(self.get("security"), self.diagnostics);
         let extension = |key: &str| {
             let on = |node: Option<Node<'t>>| node.and_then(|node| node.get(key)).and_then(short);
@@ -132,6 +136,7 @@ impl<'t, 'd> Reader<'t, 'd> {
             title: title.unwrap_or_default(),
             version: version.unwrap_or_default(),
             base_paths,
+            servers: self.servers,
             owner,
             audience,
             security_schemes: self.schemes.list,
@@ -273,7 +278,7 @@ impl<'t, 'd> Reader<'t, 'd> {
     fn path_defaults(&mut self, item: Node<'t>, outer: &Defaults) -> Defaults {
         let text = |key: &str| item.get(key).and_then(short);
         self.check_audience(item);
-        let base_path = server::base_paths(item.get("servers"), self.diagnostics);
+        let base_path = server::base_paths(item.get("servers"), &mut self.servers, self.diagnostics);
         Defaults {
             base_path: base_path
                 .and_then(|paths| paths.into_iter().next())

@@ -52,7 +52,7 @@ impl<'t> Reader<'t, '_> {
         self.check_keys(Severity::Low, node, "an operation", &OPERATION_KEYS);
         self.check_audience(node);
         let text = |key: &str| node.get(key).and_then(short);
-        let base_path = server::base_paths(node.get("servers"), self.diagnostics)
+        let base_path = server::base_paths(node.get("servers"), &mut self.servers, self.diagnostics)
             .and_then(|paths| paths.into_iter().next())
             .unwrap_or_else(|| defaults.base_path.clone());
         let template = self.template(path, &base_path);
@@ -320,6 +320,7 @@ impl<'t> Reader<'t, '_> {
                 media_type,
                 has_schema: body.has_schema,
                 open: body.open,
+                open_at: body.open_at,
                 fields: body.fields,
             });
         }

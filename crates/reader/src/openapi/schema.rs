@@ -25,6 +25,7 @@ const TYPES: [&str; 7] = ["string", "number", "integer", "boolean", "array", "ob
 pub(super) struct Body {
     pub(super) has_schema: bool,
     pub(super) open: bool,
+    pub(super) open_at: Option<Span>,
     pub(super) fields: Vec<SchemaField>,
 }
 
@@ -56,6 +57,8 @@ struct Facets<'t> {
     items: Vec<Node<'t>>,
     additional: Vec<Node<'t>>,
     closed: bool,
+    /// Where it is said in words that any member may be there.
+    open_at: Option<Span>,
     seen: HashSet<Key>,
 }
 
@@ -133,7 +136,7 @@ impl<'t> Schemas<'t> {
         let granted = MAX_BODY_SCHEMAS.min(self.budget);
         let mut budget = granted;
         let facets = self.facets(&[schema], &mut budget, diagnostics);
-        let open = self.is_open(&facets, &mut budget, diagnostics);
+        let (open, open_at) = self.is_open(&facets, &mut budget, diagnostics);
         let limit = self.per_body.min(MAX_FIELDS.saturating_sub(self.fields));
         let mut fields = Vec::new();
         let kind = facets.kind();
@@ -173,7 +176,7 @@ impl<'t> Schemas<'t> {
         }
         self.cut += usize::from(cut || budget == 0);
         self.budget -= granted - budget;
-        Body { has_schema: says_something(schema), open, fields }
+        Body { has_schema: says_something(schema), open, open_at, fields }
     }
 
     fn keys(&self, schemas: &[Node<'t>]) -> Vec<Key> {
@@ -194,18 +197,29 @@ impl<'t> Schemas<'t> {
         (says_something(schema), facets.class_of(name))
     }
 
-    /// Whether properties that are not declared may be there; for a list, in its items.
-    fn is_open(&self, facets: &Facets<'t>, budget: &mut usize, diagnostics: &mut Diagnostics) -> bool {
+    /// Whether properties that are not declared may be there, and where that is said; for a list, in its items.
+    fn is_open(
+        &self,
+        facets: &Facets<'t>,
+        budget: &mut usize,
+        diagnostics: &mut Diagnostics,
+    ) -> (bool, Option<Span>) {
+        let of_object = |facets: &Facets<'t>| {
+            (
+                !facets.closed,
+                facets.open_at.clone().filter(|_| !facets.closed && !facets.properties.is_empty()),
+            )
+        };
         match facets.kind() {
-            "object" | "" => !facets.closed,
+            "object" | "" => of_object(facets),
             "array" if !facets.items.is_empty() => {
                 let items = self.facets(&facets.items, budget, diagnostics);
                 match items.kind() {
-                    "object" | "" => !items.closed,
-                    kind => kind == "array",
+                    "object" | "" => of_object(&items),
+                    kind => (kind == "array", None),
                 }
             }
-            kind => kind == "array",
+            kind => (kind == "array", None),
         }
     }
 
@@ -277,6 +291,9 @@ impl<'t> Schemas<'t> {
                 "prefixItems" => facets.items.extend(value.items()),
                 "additionalProperties" | "unevaluatedProperties" => match value.value() {
                     Value::Bool(false) => facets.closed |= !maybe,
+                    Value::Bool(true) => {
+                        facets.open_at.get_or_insert_with(|| value.span());
+                    }
                     Value::Mapping(1..) => facets.additional.push(value),
                     _ => {}
                 },

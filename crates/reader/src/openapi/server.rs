@@ -1,18 +1,24 @@
-//! `servers` to path prefixes.
+//! `servers` to addresses and path prefixes.
 
 use std::collections::HashMap;
 
 use probity_model::Severity;
+use probity_model::specification::SpecifiedServer;
 
 use super::MAX_POINTER;
 use crate::diagnostics::{Diagnostics, quoted};
 use crate::yaml::Node;
 
-/// Servers of one list.
+/// Servers of one list, and kept of one specification.
 const MAX_SERVERS: usize = 100;
 
-/// Path prefixes of a list of servers, each once, without a trailing slash. `None` when no server is given.
-pub(super) fn base_paths(servers: Option<Node<'_>>, diagnostics: &mut Diagnostics) -> Option<Vec<String>> {
+/// Path prefixes of a list of servers, each once, without a trailing slash; the servers are added to `kept`. `None` when
+/// no server is given.
+pub(super) fn base_paths(
+    servers: Option<Node<'_>>,
+    kept: &mut Vec<SpecifiedServer>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<String>> {
     let servers = servers?;
     if !servers.is_sequence() {
         let message = format!("`servers` is {}", servers.value().kind());
@@ -21,15 +27,19 @@ pub(super) fn base_paths(servers: Option<Node<'_>>, diagnostics: &mut Diagnostic
     }
     let mut paths: Vec<String> = Vec::new();
     for server in servers.items().take(MAX_SERVERS) {
-        let Some(url) = server.get("url").and_then(Node::text) else {
+        let Some((node, url)) = server.get("url").and_then(|node| Some((node, node.text()?))) else {
             diagnostics.push_at(Severity::Medium, server.span(), "a server without `url`", None);
             continue;
         };
-        let path = path_of(&with_defaults(url, server, diagnostics));
+        let url = with_defaults(url, server, diagnostics);
+        let path = path_of(&url);
         if path.len() > MAX_POINTER {
             let message = format!("a base path longer than {MAX_POINTER} bytes is left out");
             diagnostics.push_at(Severity::High, server.span(), message, None);
             continue;
+        }
+        if kept.len() < MAX_SERVERS && url.len() <= MAX_POINTER && kept.iter().all(|known| known.url != url) {
+            kept.push(SpecifiedServer { url, span: node.span() });
         }
         if !paths.contains(&path) {
             paths.push(path);

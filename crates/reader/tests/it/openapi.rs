@@ -15,7 +15,8 @@ pub fn told(diagnostics: &[Diagnostic]) -> String {
 fn body(out: &mut String, of: &str, body: &BodySchema) {
     let has = if body.has_schema { "" } else { " without schema" };
     let open = if body.open { "open" } else { "closed" };
-    writeln!(out, "    {of} {} {open}{has}", body.media_type).unwrap();
+    let said = body.open_at.as_ref().map_or(String::new(), |at| format!(" @{}:{}", at.line, at.column));
+    writeln!(out, "    {of} {} {open}{has}{said}", body.media_type).unwrap();
     for f in &body.fields {
         let flags: String =
             [(f.required, " required"), (f.read_only, " read-only"), (f.write_only, " write-only")]
@@ -39,6 +40,9 @@ fn shown(specification: Option<&Specification>) -> String {
     let mut out = String::new();
     writeln!(out, "{} {:?} {:?} base {:?}", s.openapi, s.title, s.version, s.base_paths).unwrap();
     writeln!(out, "owner {:?} audience {:?}", s.owner, s.audience).unwrap();
+    for server in &s.servers {
+        writeln!(out, "server {:?} @{}:{}", server.url, server.span.line, server.span.column).unwrap();
+    }
     for scheme in &s.security_schemes {
         writeln!(out, "scheme {} {} {:?} {:?}", scheme.name, scheme.kind, scheme.detail, scheme.parameter)
             .unwrap();
