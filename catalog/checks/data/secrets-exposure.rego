@@ -13,7 +13,13 @@
 #   severity: high
 #   kind: automatic
 #   subjects: [operation, log]
-#   needs: [log.sensitive, traffic.authentication, traffic.classes, traffic.inspected, traffic.signals]
+#   needs:
+#   - log.sensitive
+#   - specification.keys_in_query
+#   - traffic.authentication
+#   - traffic.classes
+#   - traffic.inspected
+#   - traffic.signals
 #   passes_on:
 #   - calls whose credential was seen outside the address, with inspected answers that give no secret away
 #   - a scan of the recorded fields that found no secret
@@ -26,6 +32,9 @@
 #   - id: PRB-secret-in-url
 #     meaning: an address carries a credential
 #     sources: [traffic]
+#   - id: PRB-auth-apikey-in-url
+#     meaning: the specification has callers send a key in the query
+#     sources: [specification]
 #   - id: PRB-secret-in-response
 #     meaning: an answer gives a secret away
 #     sources: [traffic]
@@ -66,6 +75,16 @@ fail contains {
 	not named_in_address
 	some entry in input.facts["traffic.signals"]
 	"credential-in-url" in entry.value
+}
+
+fail contains {
+	"rule": "PRB-auth-apikey-in-url",
+	"place": concat(" ", ["security scheme", key.scheme]),
+	"message": sprintf("the specification has callers send a key in the query (%s)", [key.scheme]),
+	"source": object.union(entry.source, {"locator": key.at}),
+} if {
+	some entry in input.facts["specification.keys_in_query"]
+	some key in entry.value
 }
 
 # What may never leave, what may where it is declared, and what may unless it is undeclared.

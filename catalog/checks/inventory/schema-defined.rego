@@ -2,7 +2,8 @@
 # title: Every operation is described by a specification with schemas
 # description: >-
 #   An operation that answers must stand in a machine-readable specification, and its parameters, its request and its
-#   successful answers must have schemas there. Whether those schemas are enforced is another check.
+#   successful answers must have schemas there. A schema of a request that names members and says that it takes any
+#   other is half a schema. Whether schemas are enforced is another check.
 # related_resources:
 # - https://spec.openapis.org/oas/v3.1.0
 # - https://cwe.mitre.org/data/definitions/1059.html
@@ -36,7 +37,9 @@
 #     sources: [specification]
 #     severity: low
 #   - id: PRB-extra-props
-#     meaning: objects accept members that the schema does not declare (judged only with `closed_objects`)
+#     meaning: >-
+#       a request says that it takes members that its schema does not declare (with `closed_objects`, any object that does
+#       not refuse them)
 #     sources: [specification]
 #     severity: low
 package probity.checks.schema_defined
@@ -114,6 +117,17 @@ fail contains {
 	input.params.closed_objects
 	some entry in input.facts["specification.schema"]
 	entry.value.open_objects
+}
+
+fail contains {
+	"rule": "PRB-extra-props",
+	"place": "request",
+	"message": "the schema of the request says that it takes members which it does not declare",
+	"source": object.union(entry.source, {"locator": entry.value.request_open_at}),
+} if {
+	documented
+	some entry in input.facts["specification.schema"]
+	is_string(entry.value.request_open_at)
 }
 
 pass contains {

@@ -3,7 +3,8 @@
 # description: >-
 #   A limit exists when it was seen to act: a call was answered 429, or the gateway blocks above a limit. A caller who got
 #   through more calls in a minute than any caller should, without ever being answered 429, shows that there is none
-#   below that number. An operation that takes a password is held to a much smaller number.
+#   below that number. An operation that takes a password is held to a much smaller number, and its specification must
+#   tell callers of the limit.
 # related_resources:
 # - https://www.rfc-editor.org/rfc/rfc6585#section-4
 # - https://cwe.mitre.org/data/definitions/770.html
@@ -13,7 +14,13 @@
 #   severity: medium
 #   kind: automatic
 #   subjects: [operation]
-#   needs: [gateway.enforced, traffic.burst_per_minute, traffic.classes, traffic.limited]
+#   needs:
+#   - gateway.enforced
+#   - specification.request_classes
+#   - specification.statuses
+#   - traffic.burst_per_minute
+#   - traffic.classes
+#   - traffic.limited
 #   passes_on:
 #   - a call that was answered 429
 #   - a rule of the gateway that blocks above a limit
@@ -31,6 +38,10 @@
 #     meaning: a caller got through many attempts in a minute at an operation that takes a password
 #     sources: [traffic]
 #     severity: high
+#   - id: PRB-rl-429
+#     meaning: an operation that takes a password documents no limit
+#     sources: [specification]
+#     severity: low
 package probity.checks.rate_limit
 
 import rego.v1
@@ -79,6 +90,21 @@ fail contains {
 	takes_password
 	some entry in input.facts["traffic.burst_per_minute"]
 	entry.value > input.params.password_burst_per_minute
+}
+
+fail contains {
+	"rule": "PRB-rl-429",
+	"place": "responses",
+	"message": "the operation takes a password, and its specification documents no answer 429",
+	"source": entry.source,
+} if {
+	not stopped
+	some classes in input.facts["specification.request_classes"]
+	"password" in classes.value
+	some entry in input.facts["specification.statuses"]
+	every status in entry.value {
+		not status in {"429", "4XX", "4xx", "default"}
+	}
 }
 
 pass contains {

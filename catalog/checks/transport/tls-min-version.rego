@@ -1,9 +1,9 @@
 # METADATA
 # title: No connection uses an old TLS version or clear text
 # description: >-
-#   Judges the lowest version that a listener negotiates, every handshake that was completed, and how upstreams are
-#   reached. Clear text on loopback does not leave the host, but at a listener it proves nothing about the road that
-#   callers took before it, so it is no evidence there.
+#   Judges the lowest version that a listener negotiates, every handshake that was completed, how upstreams are reached,
+#   and which addresses the specification gives to callers. Clear text on loopback does not leave the host, but at a
+#   listener it proves nothing about the road that callers took before it, so it is no evidence there.
 # related_resources:
 # - https://www.rfc-editor.org/rfc/rfc8996
 # - https://www.rfc-editor.org/rfc/rfc9325
@@ -12,13 +12,13 @@
 #   severity: high
 #   kind: automatic
 #   subjects: [listener, service]
-#   needs: [listener.transport, listener.handshakes, service.upstream_tls]
+#   needs: [listener.transport, listener.handshakes, service.upstream_tls, specification.servers]
 #   passes_on:
 #   - a listener that negotiates no version below the minimum
 #   - upstreams that are all reached by TLS with verified certificates
 #   remediation: >-
-#     Give the listener a certificate and set its lowest version, reach upstreams by https, and take the setting that
-#     allows clear text beyond loopback out of the configuration.
+#     Give the listener a certificate and set its lowest version, reach upstreams by https, take the setting that allows
+#     clear text beyond loopback out of the configuration, and name https servers only in the specification.
 #   params:
 #     minimum: "1.2"
 #   rules:
@@ -34,6 +34,9 @@
 #   - id: PRB-tls-upstream-clear
 #     meaning: an upstream is reached in clear text over a network
 #     sources: [gateway]
+#   - id: PRB-tls-server-http
+#     meaning: the specification sends callers to a server in clear text
+#     sources: [specification]
 package probity.checks.tls_min_version
 
 import rego.v1
@@ -87,6 +90,17 @@ fail contains {
 } if {
 	some entry in input.facts["service.upstream_tls"]
 	entry.value.clear_text_beyond_loopback
+}
+
+fail contains {
+	"rule": "PRB-tls-server-http",
+	"place": server.url,
+	"message": sprintf("the specification names the server %s, which is reached in clear text", [server.url]),
+	"source": object.union(entry.source, {"locator": server.at}),
+} if {
+	some entry in input.facts["specification.servers"]
+	some server in entry.value
+	server.clear_text_beyond_loopback
 }
 
 pass contains {

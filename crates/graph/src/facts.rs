@@ -10,6 +10,7 @@ use probity_model::specification::{Specification, SpecifiedOperation};
 use probity_model::{ClassHit, Source, SourceKind, Subject, SubjectFacts, SubjectKind, Timestamp};
 use serde_json::{Value, json};
 
+use crate::ServiceSources;
 use crate::inventory::{Inventory, OperationFold};
 use crate::observed::Fold;
 use crate::reconcile::{Reconciled, declared, security_schemes};
@@ -115,6 +116,60 @@ fn state_specification(
         .collect();
     facts.state("specification.response_fields", fields, &source, hour);
     facts.state("specification.schema", schema_summary(specification, specified), &source, hour);
+    let statuses = strings(specified.responses.iter().map(|response| &response.status));
+    facts.state("specification.statuses", statuses, &source, hour);
+    let of_bodies =
+        specified.request.iter().flat_map(|body| &body.fields).filter_map(|field| field.class.as_ref());
+    let of_parameters = specified.parameters.iter().filter_map(|parameter| parameter.class.as_ref());
+    let classes: BTreeSet<String> = of_bodies.chain(of_parameters).map(ToString::to_string).collect();
+    facts.state("specification.request_classes", strings(classes), &source, hour);
+    facts.state("specification.keys_in_query", keys_in_query(specification, &schemes), &source, hour);
+}
+
+/// Of the schemes that an operation takes, those whose key stands in the query.
+fn keys_in_query(specification: &Specification, taken: &[String]) -> Value {
+    let schemes = specification.security_schemes.iter();
+    schemes
+        .filter(|scheme| taken.contains(&scheme.name) && scheme.kind == "apiKey" && scheme.detail == "query")
+        .map(|scheme| json!({"scheme": scheme.name, "at": scheme.span.to_string()}))
+        .collect()
+}
+
+/// What the specifications of a service say of the service itself.
+pub fn state_service(facts: &mut SubjectFacts, sources: &ServiceSources, at: Timestamp) {
+    let Some(newest) = sources.specifications.first() else { return };
+    let source = Source { kind: SourceKind::Specification, locator: newest.file.to_string() };
+    let files: Vec<&str> = sources.specifications.iter().map(|s| s.file.as_ref()).collect();
+    let versions: Vec<&str> = sources.specifications.iter().map(|s| s.version.as_str()).collect();
+    let value = json!({"files": files, "versions": versions, "newest": newest.version});
+    facts.state("service.specification", value, &source, at.hour());
+    let servers: Vec<Value> = newest
+        .servers
+        .iter()
+        .map(|server| {
+            json!({
+                "url": server.url,
+                "clear_text_beyond_loopback": is_clear_text_beyond_loopback(&server.url),
+                "at": server.span.to_string(),
+            })
+        })
+        .collect();
+    facts.state("specification.servers", servers, &source, at.hour());
+}
+
+/// Whether an address says that it is reached in clear text, by a name or number that is not this host's.
+fn is_clear_text_beyond_loopback(url: &str) -> bool {
+    let Some((scheme, rest)) = url.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host_and_port = authority.rsplit('@').next().unwrap_or_default();
+    let host = match host_and_port.strip_prefix('[') {
+        Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
+        None => host_and_port.split(':').next().unwrap_or_default(),
+    };
+    let number = host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let name = host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
+    let clear = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("ws");
+    clear && !number && !name
 }
 
 /// What of the operation is described by a schema. A `204`, `304` or redirect needs no body.
@@ -146,6 +201,7 @@ fn schema_summary(specification: &Specification, specified: &SpecifiedOperation)
         "responses_without_schema": responses,
         "responses_described": !specified.responses.is_empty(),
         "open_objects": bodies().any(|body| body.open && body.has_schema),
+        "request_open_at": specified.request.iter().find_map(|body| body.open_at.as_ref()).map(ToString::to_string),
         "classes_declared": fields().any(|field| field.class.is_some()),
     })
 }
@@ -262,4 +318,30 @@ pub fn of_inventory(
         facts.state("inventory.reviewed_at", reviewed_at.to_string(), &source, reviewed_at.hour());
     }
     facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_clear_text_beyond_loopback;
+
+    #[test]
+    fn clear_text_is_told_from_the_address() {
+        for (url, expected) in [
+            ("https://api.example.com", false),
+            ("http://api.example.com", true),
+            ("HTTP://user@api.example.com:80/v1", true),
+            ("ws://api.example.com", true),
+            ("http://localhost:8080/", false),
+            ("http://api.localhost", false),
+            ("http://127.3.2.1", false),
+            ("http://[::1]:8080", false),
+            ("http://[2001:db8::1]:8080", true),
+            ("http://{host}/", true),
+            ("//api.example.com", false),
+            ("/v1", false),
+            ("", false),
+        ] {
+            assert_eq!(is_clear_text_beyond_loopback(url), expected, "{url}");
+        }
+    }
 }

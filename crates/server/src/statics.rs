@@ -9,7 +9,10 @@ use std::sync::Arc;
 use probity_graph::reconcile::{View, reconcile};
 use probity_graph::{Inventory, ServiceSources, Sources, facts};
 use probity_model::specification::Specification;
-use probity_model::{Diagnostic, RuleId, ServiceId, Severity, SourceKind, Span, Status, SubjectKind};
+use probity_model::{
+    Diagnostic, RuleId, ServiceId, Severity, Source, SourceKind, Span, Status, Subject, SubjectFacts,
+    SubjectKind, Timestamp,
+};
 use serde::Serialize;
 
 use crate::catalog::Catalog;
@@ -104,6 +107,7 @@ fn judge_file(
     let mut inventory = Inventory::new();
     let findings = BTreeMap::new();
     let at = crate::clock::now();
+    let service_facts = facts_of_service(&sources, at);
     let view = View { at, window_us: i64::MAX, risk: catalog.risk(), findings: &findings };
     let reconciled = reconcile(&mut inventory, &sources, view);
     for operation in &reconciled.operations {
@@ -115,29 +119,68 @@ fn judge_file(
             entries.retain(|entry| !matches!(entry.source.kind, SourceKind::Traffic | SourceKind::Gateway));
         }
         facts.facts.retain(|_, entries| !entries.is_empty());
-        for check in catalog.checks().iter().filter(|check| check.subjects.contains(&SubjectKind::Operation))
-        {
-            let Ok(judgement) = engine.judge(&check.id, &facts, at.hour(), &check.params) else {
-                continue;
-            };
-            if judgement.status != Status::Fail {
-                continue;
-            }
-            for reason in judgement.reasons {
-                let rule = check.rules.iter().find(|rule| rule.id == reason.rule);
-                checked.findings.push(StaticFinding {
-                    span: documented.span.clone(),
-                    severity: rule.and_then(|rule| rule.severity).unwrap_or(check.severity),
-                    check: Some(check.id.to_string()),
-                    rule: reason.rule,
-                    subject: Some(operation.id.to_string()),
-                    message: format!("{} {}: {}", operation.method, operation.template, reason.message),
-                    fix: Some(check.remediation.clone()),
-                    controls: controls_of(catalog, &check.id),
-                });
-            }
+        let subject = format!("{} {}", operation.method, operation.template);
+        judge_subject(catalog, engine, &facts, (&subject, &documented.span), at, checked);
+    }
+    for (facts, file) in service_facts {
+        let span = Span { file, line: 1, column: 1 };
+        let subject = facts.subject.id.clone();
+        judge_subject(catalog, engine, &facts, (&subject, &span), at, checked);
+    }
+}
+
+/// The facts of each service, and the file that states them.
+fn facts_of_service(sources: &Sources, at: Timestamp) -> Vec<(SubjectFacts, Arc<str>)> {
+    let mut out = Vec::new();
+    for (service, sources) in &sources.services {
+        let Some(newest) = sources.specifications.first() else { continue };
+        let mut facts = SubjectFacts::new(Subject::new(SubjectKind::Service, service.as_str()));
+        facts::state_service(&mut facts, sources, at);
+        out.push((facts, newest.file.clone()));
+    }
+    out
+}
+
+/// Each failure of each check of one subject, which stands at `span` and goes by a short name.
+fn judge_subject(
+    catalog: &Catalog,
+    engine: &probity_policy::rego::Engine,
+    facts: &SubjectFacts,
+    (name, span): (&str, &Span),
+    at: Timestamp,
+    checked: &mut Checked,
+) {
+    for check in catalog.checks().iter().filter(|check| check.subjects.contains(&facts.subject.kind)) {
+        let Ok(judgement) = engine.judge(&check.id, facts, at.hour(), &check.params) else {
+            continue;
+        };
+        if judgement.status != Status::Fail {
+            continue;
+        }
+        for reason in judgement.reasons {
+            let rule = check.rules.iter().find(|rule| rule.id == reason.rule);
+            checked.findings.push(StaticFinding {
+                span: reason.source.as_ref().and_then(place_of).unwrap_or_else(|| span.clone()),
+                severity: rule.and_then(|rule| rule.severity).unwrap_or(check.severity),
+                check: Some(check.id.to_string()),
+                rule: reason.rule,
+                subject: Some(facts.subject.id.clone()),
+                message: format!("{name}: {}", reason.message),
+                fix: Some(check.remediation.clone()),
+                controls: controls_of(catalog, &check.id),
+            });
         }
     }
+}
+
+/// The place that a source of a document names: file, line, column.
+fn place_of(source: &Source) -> Option<Span> {
+    if source.kind != SourceKind::Specification {
+        return None;
+    }
+    let mut parts = source.locator.rsplitn(3, ':');
+    let (column, line) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    Some(Span { file: parts.next()?.into(), line, column })
 }
 
 fn controls_of(catalog: &Catalog, check: &probity_model::CheckId) -> Vec<String> {

@@ -100,15 +100,7 @@ impl App {
         let mut out = Vec::new();
         for (service, sources) in &self.sources.services {
             let mut facts = SubjectFacts::new(Subject::new(SubjectKind::Service, service.as_str()));
-            let newest = sources.specifications.first();
-            if let Some(newest) = newest {
-                let source = Source { kind: SourceKind::Specification, locator: newest.file.to_string() };
-                let files: Vec<&str> = sources.specifications.iter().map(|s| s.file.as_ref()).collect();
-                let versions: Vec<&str> = sources.specifications.iter().map(|s| s.version.as_str()).collect();
-                let value =
-                    serde_json::json!({"files": files, "versions": versions, "newest": newest.version});
-                facts.state("service.specification", value, &source, at.hour());
-            }
+            facts::state_service(&mut facts, sources, at);
             if let Some(first) = self.inventory.services.get(service).and_then(|fold| fold.first_seen) {
                 let source =
                     Source { kind: SourceKind::Traffic, locator: format!("gateway {}", self.gateway) };
