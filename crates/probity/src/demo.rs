@@ -114,12 +114,7 @@ impl Drop for Clinic {
 }
 
 /// Writes the clinic's documents and a configuration for them.
-fn write_files(
-    folder: &Path,
-    clinic: SocketAddr,
-    listen: &str,
-    admin: Option<&str>,
-) -> anyhow::Result<Loaded> {
+fn write_files(folder: &Path, clinic: SocketAddr, listen: &str, admin: &str) -> anyhow::Result<Loaded> {
     use probity_clinic::documents;
     std::fs::create_dir_all(folder)?;
     let mut files = vec![
@@ -135,9 +130,8 @@ fn write_files(
         }
         std::fs::write(path, text)?;
     }
-    let admin = admin.map_or_else(String::new, |admin| format!("  admin: \"{admin}\"\n"));
     let text = format!(
-        "version: 1\ntenant: clinic-demo\ndata: data\ngateway:\n  listen:\n    - address: \"{listen}\"\n{admin}\
+        "version: 1\ntenant: clinic-demo\ndata: data\ngateway:\n  listen:\n    - address: \"{listen}\"\n  admin: \"{admin}\"\n\
          services:\n  - name: clinic\n    hosts: [{HOST}, 127.0.0.1, localhost]\n    upstreams:\n      - url: \"http://{clinic}\"\n    \
          specifications: [openapi.yaml, openapi-v1.yaml]\n    codeowners: CODEOWNERS\n\
          inventory:\n  window: 1s\n"
@@ -164,7 +158,7 @@ impl Demo {
         folder: &Path,
         root: Root,
         listen: &str,
-        admin: Option<&str>,
+        admin: &str,
     ) -> anyhow::Result<Self> {
         let started = Instant::now();
         let clinic = Clinic::start()?;
@@ -268,7 +262,7 @@ pub fn run(place: &Place, args: &DemoArgs, format: Format) -> Result<Exit, Failu
 }
 
 async fn headless(place: &Place, folder: &Path, root: Root, plan: &Plan) -> anyhow::Result<DemoReport> {
-    let mut demo = Demo::start(place, folder, root, "127.0.0.1:0", None).await?;
+    let mut demo = Demo::start(place, folder, root, "127.0.0.1:0", "127.0.0.1:0").await?;
     let traffic = demo.drive(plan).await?;
     let status = demo.status().await?;
     let findings = demo.findings().await?;
@@ -315,7 +309,7 @@ pub fn up(place: &Place) -> Result<Exit, Failure> {
     session::runtime()?.block_on(async {
         let listen = free("127.0.0.1:8080");
         let admin = free("127.0.0.1:9901");
-        let mut demo = Demo::start(place, &folder, Root::Ephemeral, listen, Some(admin)).await?;
+        let mut demo = Demo::start(place, &folder, Root::Ephemeral, listen, admin).await?;
         output::text(&format!("demo API    http://{} (behind Probity)", demo.clinic.address));
         output::text(up::listening(&demo.running).trim_end());
         let traffic = demo.drive(&Plan::default()).await?;
