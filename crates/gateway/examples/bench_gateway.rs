@@ -169,6 +169,7 @@ fn bundle(listen: &str, origin: SocketAddr) -> Bundle {
             credential_names: Vec::new(),
             durable: false,
             protection: None,
+            staged: None,
         }],
         ..refusing_bundle()
     }

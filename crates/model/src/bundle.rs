@@ -98,6 +98,9 @@ pub struct BundleService {
     /// What is enforced here; a service without it is only observed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protection: Option<Protection>,
+    /// A draft that is tried beside it: whatever its modes, it only flags, with `draft:` before its rules' names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staged: Option<Protection>,
 }
 
 /// What a gateway enforces in front of one service, control by control. A control that is absent is off. Tables by

@@ -42,6 +42,7 @@ fn service(number: usize) -> BundleService {
         credential_names: Vec::new(),
         durable: false,
         protection: None,
+        staged: None,
     }
 }
 

@@ -84,6 +84,12 @@ pub enum Command {
         /// A finding, a request id, a check, or `framework/control`.
         what: String,
     },
+    /// What is enforced: show it, try a draft, promote it, roll back.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  probity policy simulate draft.yaml --since 24h\n  probity policy stage draft.yaml\n  probity policy show\n  probity policy promote"
+    )]
+    Policy(PolicyCommand),
     /// Checks and frameworks.
     #[command(subcommand, after_help = "Example:\n  probity catalog test")]
     Catalog(CatalogCommand),
@@ -110,6 +116,36 @@ pub enum Command {
     #[cfg(feature = "demo")]
     #[command(hide = true)]
     DemoSchema,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// The revision in force, the modes of its controls, and how a staged draft is doing.
+    Show,
+    /// Decide from records what a draft would change.
+    #[command(after_help = "Example:\n  probity policy simulate draft.yaml --since 24h")]
+    Simulate {
+        /// A draft of the configuration.
+        draft: PathBuf,
+        /// How far back records are read: `90m`, `24h`, `30d`.
+        #[arg(long, default_value = "24h")]
+        since: String,
+    },
+    /// Try a draft beside what is in force: its controls flag calls and refuse none.
+    #[command(after_help = "Example:\n  probity policy stage draft.yaml")]
+    Stage {
+        /// A draft of the configuration, in the same folder as the configuration.
+        draft: PathBuf,
+    },
+    /// Put the staged draft in the configuration's place; without one, end a roll back.
+    Promote,
+    /// Enforce again what an older revision did, until something is promoted.
+    #[command(after_help = "Example:\n  probity policy rollback --to 12")]
+    Rollback {
+        /// The revision; the last one with another content when absent.
+        #[arg(long, value_name = "REVISION")]
+        to: Option<u64>,
+    },
 }
 
 #[derive(Debug, Args)]

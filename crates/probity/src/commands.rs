@@ -1,6 +1,6 @@
 //! One function for each command: asks, then prints.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 use probity_ledger::LogId;
@@ -14,7 +14,8 @@ use serde::Serialize;
 
 use crate::cli::{
     CatalogCommand, Cli, Command as Verb, ComplianceCommand, ConfigCommand, FindingCommand, Format,
-    ImportArgs, InventoryCommand, LedgerCommand, Log, LogFormat, ReportArgs, ReportFormat, VerifyArgs,
+    ImportArgs, InventoryCommand, LedgerCommand, Log, LogFormat, PolicyCommand, ReportArgs, ReportFormat,
+    VerifyArgs,
 };
 use crate::exit::{Exit, Failure};
 use crate::session::{self, Place};
@@ -46,6 +47,7 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
             let reply = session::ask(&place, None, Command::Explain { what })?;
             print(format, reply)
         }
+        Verb::Policy(command) => policy(&place, command, format),
         Verb::Catalog(command) => catalog(&place, command, format),
         Verb::Config(command) => configuration(command, format),
         Verb::Doctor { config } => diagnose(&place, config.as_deref(), format),
@@ -69,6 +71,30 @@ fn print(format: Format, reply: Reply) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Clean)
+}
+
+fn policy(place: &Place, command: PolicyCommand, format: Format) -> Result<Exit, Failure> {
+    let whole = |draft: PathBuf| {
+        draft
+            .canonicalize()
+            .map_err(|problem| Failure::usage(format!("cannot read `{}`: {problem}", draft.display())))
+    };
+    let command = match command {
+        PolicyCommand::Show => Command::PolicyShow,
+        PolicyCommand::Simulate { draft, since } => {
+            let back: probity_server::Duration = since.parse().map_err(|_| {
+                Failure::usage(format!("`{since}` is no length of time, expected `90m`, `24h` or `30d`"))
+            })?;
+            let ago = i64::try_from(back.as_millis()).unwrap_or(i64::MAX).saturating_mul(1_000);
+            let since =
+                probity_model::Timestamp(probity_server::clock::now().as_micros().saturating_sub(ago));
+            Command::PolicySimulate { file: whole(draft)?, since }
+        }
+        PolicyCommand::Stage { draft } => Command::PolicyStage { file: whole(draft)? },
+        PolicyCommand::Promote => Command::PolicyPromote,
+        PolicyCommand::Rollback { to } => Command::PolicyRollback { to },
+    };
+    print(format, session::ask(place, None, command)?)
 }
 
 fn import(place: &Place, args: ImportArgs, format: Format) -> Result<Exit, Failure> {

@@ -7,7 +7,8 @@ use probity_model::inventory::{Operation, RiskTier};
 use probity_model::outcome::Outcome;
 use probity_model::{Check, Finding, Framework};
 use probity_server::app::{
-    ComplianceStatus, Explanation, FrameworkCounts, InventoryCounts, LedgerStatus, Reply,
+    ComplianceStatus, ExplainedDecision, Explanation, FrameworkCounts, InventoryCounts, LedgerStatus,
+    PolicyStatus, Reply, RuleCount, Simulation,
 };
 use probity_server::catalog::ExampleReport;
 use probity_server::doctor::{Diagnosis, Grade};
@@ -39,6 +40,8 @@ pub fn reply(reply: &Reply) -> String {
         Reply::Imported(imported) => imported.to_string(),
         Reply::Reloaded { changed: true, revision } => format!("revision {revision} is in force"),
         Reply::Reloaded { changed: false, revision } => format!("nothing changed; revision {revision} stays"),
+        Reply::Policy(status) => policy(status),
+        Reply::Simulation(simulation) => self::simulation(simulation),
         Reply::Done => "done".to_owned(),
     }
 }
@@ -294,8 +297,19 @@ fn explanation(explanation: &Explanation) -> String {
             }
             out
         }
-        Explanation::Call { exchange, operation, findings } => {
-            let mut out = format!("{operation} answered {}\n", exchange.status);
+        Explanation::Call { exchange, operation, decisions, enforced, findings } => {
+            let mut out =
+                format!("{operation} answered {} under revision {}\n", exchange.status, exchange.revision);
+            match decisions.as_slice() {
+                [] => out.push_str("  no rule had anything to say\n"),
+                decisions => decisions.iter().for_each(|decision| out.push_str(&self::decision(decision))),
+            }
+            if !enforced.is_empty() {
+                let modes: Vec<String> =
+                    enforced.iter().map(|(section, mode)| format!("{section} ({mode})")).collect();
+                let _ = writeln!(out, "  judged by   {}", modes.join(", "));
+            }
+            out.push_str("record\n");
             out.push_str(&serde_json::to_string_pretty(exchange).unwrap_or_default());
             out.push('\n');
             if !findings.is_empty() {
@@ -338,6 +352,99 @@ fn explanation(explanation: &Explanation) -> String {
             out
         }
     }
+}
+
+fn decision(explained: &ExplainedDecision) -> String {
+    let decision = &explained.decision;
+    let word = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let action = word(serde_json::to_value(decision.action).unwrap_or_default());
+    let mode = word(serde_json::to_value(decision.mode).unwrap_or_default());
+    let mut out = format!("  {action:<11} {} (check {}, mode {mode})\n", decision.rule, decision.check);
+    if !explained.title.is_empty() {
+        let _ = writeln!(out, "    check       {}", explained.title);
+    }
+    let input = &decision.input;
+    let place = input.place.map(|place| word(serde_json::to_value(place).unwrap_or_default()));
+    let class = input.class.as_ref().map(|class| format!("class {class}"));
+    let parts: Vec<String> = [place, Some(input.field.clone()), class, Some(input.found.clone())]
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty())
+        .collect();
+    if !parts.is_empty() {
+        let _ = writeln!(out, "    input       {}", parts.join(", "));
+    }
+    let since = explained.in_force_since.map(|at| format!(", in force since {at}")).unwrap_or_default();
+    let _ = writeln!(out, "    revision    {}{since}", decision.revision);
+    out.push_str(&controls_line(&explained.controls).replacen("  controls    ", "    controls    ", 1));
+    out
+}
+
+fn policy(status: &PolicyStatus) -> String {
+    let mut out = format!("revision    {}\n", status.revision);
+    if let Some(held) = status.held {
+        let _ = writeln!(
+            out,
+            "held        the content of revision {held}, until `probity policy promote`; changed files wait"
+        );
+    }
+    for service in &status.services {
+        let modes: Vec<String> =
+            service.modes.iter().map(|(section, mode)| format!("{section} {mode}")).collect();
+        let modes = if modes.is_empty() { "observed only".to_owned() } else { modes.join(", ") };
+        let _ = writeln!(out, "  {:<20} {modes}", service.service);
+    }
+    match &status.staged {
+        None => out.push_str("staged      nothing\n"),
+        Some(staged) => {
+            let _ = writeln!(
+                out,
+                "staged      by {} at {}: {} of {} calls flagged",
+                staged.by, staged.at, staged.flagged, staged.calls
+            );
+            staged.rules.iter().for_each(|rule| out.push_str(&rule_count(rule)));
+            if !staged.untried.is_empty() {
+                let _ = writeln!(out, "  not in force, so not tried: {}", staged.untried.join(", "));
+            }
+        }
+    }
+    out
+}
+
+fn rule_count(rule: &RuleCount) -> String {
+    format!("  {:<34} {} calls, {} consumers\n", rule.rule, rule.calls, rule.consumers)
+}
+
+fn simulation(simulation: &Simulation) -> String {
+    let mut out = format!(
+        "{} of {} calls would change, {} consumers ({} newly refused, {} newly passed), against revision {}, since {}\n",
+        simulation.changed,
+        simulation.calls,
+        simulation.consumers,
+        simulation.newly_refused,
+        simulation.newly_passed,
+        simulation.revision,
+        simulation.since
+    );
+    for rule in &simulation.rules {
+        let _ = writeln!(
+            out,
+            "  {:<7} {:<34} {} calls, {} consumers",
+            rule.effect, rule.rule, rule.calls, rule.consumers
+        );
+        rule.operations.iter().for_each(|operation| {
+            let _ = writeln!(out, "            {operation}");
+        });
+    }
+    if simulation.undecided_calls > 0 {
+        let _ = writeln!(
+            out,
+            "not decided from records: {} calls; `probity policy stage` tries these live",
+            simulation.undecided_calls
+        );
+        simulation.undecided.iter().for_each(|rule| out.push_str(&rule_count(rule)));
+    }
+    out
 }
 
 fn check(check: &Check) -> String {

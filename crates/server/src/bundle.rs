@@ -71,6 +71,26 @@ pub fn compile(
     })
 }
 
+/// Puts a draft's protection beside what `bundle` enforces. Its tables run parallel to the operations in force. Gives
+/// the services of the draft that are not in force, which cannot be tried.
+pub fn stage(
+    bundle: &mut Bundle,
+    draft: &Loaded,
+    sources: &Sources,
+) -> Result<Vec<probity_model::ServiceId>, String> {
+    let mut untried = Vec::new();
+    for config in &draft.config.services {
+        let Some(service) = bundle.services.iter_mut().find(|service| service.id == config.name) else {
+            untried.push(config.name.clone());
+            continue;
+        };
+        let staged = protection(draft, config, sources, &service.operations)
+            .map_err(|error| format!("service `{}`: {error}", config.name))?;
+        service.staged = staged.filter(|staged| service.protection.as_ref() != Some(staged));
+    }
+    Ok(untried)
+}
+
 fn bounded(bytes: u64) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
@@ -100,6 +120,7 @@ fn service(loaded: &Loaded, config: &ServiceConfig, sources: &Sources) -> Result
         upstreams,
         protection: protection(loaded, config, sources, &operations)
             .map_err(|error| format!("service `{}`: {error}", config.name))?,
+        staged: None,
         operations,
         credential_names: config.credential_names.clone(),
         durable: config.record == RecordMode::Durable,

@@ -23,3 +23,4 @@ mod webhook;
 
 pub use app::{App, Command, Reply};
 pub use config::Config;
+pub use probity_reader::config::Duration;

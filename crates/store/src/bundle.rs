@@ -29,6 +29,14 @@ impl Store {
         transaction.commit().await.map_err(&failed)
     }
 
+    /// The bundle of one revision.
+    pub async fn bundle(&self, revision: u64) -> Result<Option<SignedBundle>, StoreError> {
+        let number = self.number("the revision", revision)?;
+        let row =
+            Entity::find_by_id(number).one(self.reader()).await.map_err(self.failed("read a bundle"))?;
+        row.map(|row| self.read("bundle", &revision.to_string(), &row.document)).transpose()
+    }
+
     /// The bundle of the highest revision.
     pub async fn latest_bundle(&self) -> Result<Option<(u64, SignedBundle)>, StoreError> {
         let row = Entity::find().order_by_desc(Column::Revision).one(self.reader()).await;

@@ -129,6 +129,7 @@ pub fn service(name: &str, upstreams: &[SocketAddr]) -> BundleService {
         credential_names: Vec::new(),
         durable: false,
         protection: None,
+        staged: None,
     }
 }
 

@@ -264,6 +264,7 @@ fn bundle_shape() {
             credential_names: vec!["x-clinic-key".to_owned()],
             durable: false,
             protection: None,
+            staged: None,
         }],
         classes: vec![CustomClass {
             class: DataClass::parse("project-name"),

@@ -24,6 +24,7 @@ fn service(id: &str, hosts: &[&str], prefix: &str, operations: &[(&str, &str)]) 
         credential_names: Vec::new(),
         durable: false,
         protection: None,
+        staged: None,
     }
 }
 

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::App;
 use super::compliance::ComplianceStatus;
 use super::explain::Explanation;
+use super::policy::PolicyStatus;
+use super::simulate::Simulation;
 use super::status::Status;
 use crate::import::{Format, Imported};
 use crate::sources::Loaded;
@@ -56,6 +58,20 @@ pub enum Command {
     Explain {
         what: String,
     },
+    PolicyShow,
+    /// Tries a draft of the configuration beside what is in force.
+    PolicyStage {
+        file: PathBuf,
+    },
+    PolicyPromote,
+    PolicyRollback {
+        to: Option<u64>,
+    },
+    /// Decides from records what a draft would change.
+    PolicySimulate {
+        file: PathBuf,
+        since: Timestamp,
+    },
     LedgerCheckpoint {
         log: LogId,
     },
@@ -84,6 +100,8 @@ pub enum Reply {
     Compliance(ComplianceStatus),
     Report(Box<probity_report::ReportDocument>),
     Explanation(Box<Explanation>),
+    Policy(Box<PolicyStatus>),
+    Simulation(Box<Simulation>),
     Checkpoint { log: LogId, text: String, key: String },
     Imported(Imported),
     Reloaded { changed: bool, revision: u64 },
@@ -111,12 +129,17 @@ impl Command {
             | Self::ComplianceStatus { .. }
             | Self::Report { .. }
             | Self::Explain { .. }
+            | Self::PolicyShow
+            | Self::PolicySimulate { .. }
             | Self::LedgerCheckpoint { .. } => true,
             Self::InventorySet { .. }
             | Self::InventoryReview { .. }
             | Self::FindingMute { .. }
             | Self::Import { .. }
             | Self::Reload { .. }
+            | Self::PolicyStage { .. }
+            | Self::PolicyPromote
+            | Self::PolicyRollback { .. }
             | Self::Judge => false,
         }
     }
@@ -154,6 +177,13 @@ impl App {
                 Reply::Report(Box::new(self.report_document(&framework, scope.as_deref())?))
             }
             Command::Explain { what } => Reply::Explanation(Box::new(self.explain(&what)?)),
+            Command::PolicyShow => Reply::Policy(Box::new(self.policy_status()?)),
+            Command::PolicyStage { file } => Reply::Policy(Box::new(self.policy_stage(&file)?)),
+            Command::PolicyPromote => Reply::Policy(Box::new(self.policy_promote()?)),
+            Command::PolicyRollback { to } => Reply::Policy(Box::new(self.policy_rollback(to)?)),
+            Command::PolicySimulate { file, since } => {
+                Reply::Simulation(Box::new(self.policy_simulate(&file, since)?))
+            }
             Command::LedgerCheckpoint { log } => self.ledger_checkpoint(log)?,
             Command::Import { file, format, service } => {
                 Reply::Imported(self.import(&file, format, service.as_deref())?)

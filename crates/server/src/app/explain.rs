@@ -2,7 +2,10 @@
 
 use probity_events::Record;
 use probity_model::verdict::OutcomeRef;
-use probity_model::{Check, Control, Digest, Exchange, Finding, Outcome, RequestId, Status, Verdict};
+use probity_model::{
+    Bundle, Check, Control, Decision, Digest, Exchange, Finding, Outcome, RequestId, Status, Timestamp,
+    Verdict,
+};
 use serde::{Deserialize, Serialize};
 
 use super::App;
@@ -25,6 +28,10 @@ pub enum Explanation {
     Call {
         exchange: Box<Exchange>,
         operation: String,
+        /// What the gateway decided, in the order of its stages.
+        decisions: Vec<ExplainedDecision>,
+        /// Sections in force for the call and their modes: what was judged and found nothing.
+        enforced: Vec<(String, String)>,
         /// Open findings of the operation.
         findings: Vec<Finding>,
     },
@@ -40,6 +47,17 @@ pub enum Explanation {
         verdicts: Vec<Verdict>,
         outcomes: Vec<ExplainedOutcome>,
     },
+}
+
+/// One decision with what it counts for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExplainedDecision {
+    pub decision: Decision,
+    /// Of the check; empty where this version has none of that name.
+    pub title: String,
+    pub controls: Vec<(String, String)>,
+    /// When the revision that decided came into force.
+    pub in_force_since: Option<Timestamp>,
 }
 
 impl App {
@@ -89,7 +107,28 @@ impl App {
             .filter(|finding| finding.subject.id == operation && finding.state.as_str() == "open")
             .cloned()
             .collect();
-        Ok(Explanation::Call { exchange: Box::new(exchange), operation, findings })
+        let bundle = self.handle.block_on(self.store.bundle(exchange.revision))?;
+        let bundle: Option<Bundle> = bundle.map(|signed| serde_json::from_str(&signed.bundle)).transpose()?;
+        let service = bundle
+            .as_ref()
+            .and_then(|bundle| bundle.services.iter().find(|service| service.id == exchange.service));
+        let decisions = exchange
+            .decisions
+            .iter()
+            .map(|decision| ExplainedDecision {
+                decision: decision.clone(),
+                title: self
+                    .catalog
+                    .checks()
+                    .iter()
+                    .find(|check| check.id == decision.check)
+                    .map_or_else(String::new, |check| check.title.clone()),
+                controls: self.controls_of(&decision.check),
+                in_force_since: bundle.as_ref().map(|bundle| bundle.created_at),
+            })
+            .collect();
+        let enforced = service.map_or_else(Vec::new, super::policy::modes);
+        Ok(Explanation::Call { exchange: Box::new(exchange), operation, decisions, enforced, findings })
     }
 
     fn explain_check(&self, check: &Check) -> Explanation {

@@ -12,8 +12,10 @@ mod import;
 mod inventory;
 mod judge;
 mod ledger;
+mod policy;
 mod reload;
 mod report;
+mod simulate;
 mod slot;
 mod status;
 
@@ -48,7 +50,9 @@ use crate::sources::Loaded;
 
 pub use command::{Command, ExplainedOutcome, Reply};
 pub use compliance::{ComplianceStatus, ControlStatus};
-pub use explain::Explanation;
+pub use explain::{ExplainedDecision, Explanation};
+pub use policy::{PolicyStatus, RuleCount, StagedStatus};
+pub use simulate::Simulation;
 pub use status::{FrameworkCounts, InventoryCounts, LedgerStatus, LogStatus, RecordStatus, Status};
 
 /// Messages waiting for the loop; synced batches beyond it are read back from the segments.

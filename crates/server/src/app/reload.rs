@@ -100,8 +100,14 @@ impl App {
         let before = self.bundle_content(at)?;
         self.configure(loaded, at)?;
         let after = self.bundle_content(at)?;
-        let revision = self.handle.block_on(self.store.latest_bundle())?.map_or(0, |(revision, _)| revision);
+        let revision = self.latest_revision()?;
         if before == after {
+            return Ok((false, revision));
+        }
+        if let Some(held) = self.held_revision()? {
+            warn!(
+                "the configuration changed, but revision {held} is held by a roll back; `probity policy promote` ends that"
+            );
             return Ok((false, revision));
         }
         let bundle = self.publish_bundle(at)?;
@@ -120,17 +126,11 @@ impl App {
     /// Compiles and signs the bundle of the configuration in force; its revision is one more than any before.
     pub fn publish_bundle(&mut self, at: Timestamp) -> anyhow::Result<SignedBundle> {
         let Some(loaded) = &self.loaded else { anyhow::bail!("no configuration is in force") };
-        let latest = self.handle.block_on(self.store.latest_bundle())?;
-        let revision = latest.map_or(0, |(revision, _)| revision) + 1;
-        let bundle = crate::bundle::compile(loaded, &self.sources, revision, at, self.catalogue)
+        let revision = self.latest_revision()? + 1;
+        let mut bundle = crate::bundle::compile(loaded, &self.sources, revision, at, self.catalogue)
             .map_err(|problem| anyhow::anyhow!("{problem}"))?;
-        let seed = self.vault.signing_seed("bundle")?;
-        let signed = probity_gateway::sign_bundle(seed.expose(), &bundle);
-        let digest = Digest(probity_ledger::sha256(signed.bundle.as_bytes()));
-        self.append(&[super::leaf(LeafKind::Bundle, &format!("revision {revision}"), digest, at)])?;
-        self.handle.block_on(self.store.put_bundle(revision, &signed, at))?;
-        self.bundles.send_replace(Some(signed.clone()));
-        Ok(signed)
+        self.add_staged(&mut bundle)?;
+        self.sign_and_publish(bundle, at)
     }
 
     /// The bundle that was published last.
