@@ -61,11 +61,11 @@ impl Answer {
                 && !(bytes_changed
                     && OF_THE_BYTES.iter().any(|field| name.eq_ignore_ascii_case(field.as_bytes())))
         });
-        kept.chain(self.edits.set.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())))
+        kept.chain(self.edits.fields())
     }
 }
 
-/// What becomes of an answer's fields.
+/// What becomes of the fields of a head: an answer's, or a request's on its way upstream.
 #[derive(Debug, Default)]
 pub(crate) struct FieldEdits {
     /// In lower case.
@@ -90,6 +90,11 @@ impl FieldEdits {
     /// Adds a field beside others of that name.
     pub fn add(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
         self.set.push((name.into(), value.into()));
+    }
+
+    /// The fields that are set or added.
+    pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+        self.set.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()))
     }
 
     pub fn is_empty(&self) -> bool {

@@ -17,7 +17,7 @@ use probity_policy::classify::Content;
 use super::Line;
 use super::forward::Origin;
 use super::refusal::{Reason, STAGE_PANICKED, Stop};
-use crate::enforce::{Held, Ruling};
+use crate::enforce::{FieldEdits, Held, Ruling};
 use crate::metrics::Stage;
 use crate::observe::{self, ContentType, Ending, Observed, RequestFacts};
 use crate::peer::Tee;
@@ -47,6 +47,8 @@ pub(crate) struct Call {
     pub upstream_us: u64,
     /// Who calls, once that is proved.
     pub principal: Option<Arc<Principal>>,
+    /// What becomes of the request's fields on their way upstream.
+    pub request_edits: FieldEdits,
     /// The request's body, as far as it is held.
     pub body: Held,
     pub started_at: Timestamp,
@@ -87,6 +89,7 @@ impl Call {
             asked_at: None,
             upstream_us: 0,
             principal: None,
+            request_edits: FieldEdits::default(),
             body: Held::Streaming,
             started_at,
             started,

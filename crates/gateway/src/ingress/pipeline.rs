@@ -326,10 +326,16 @@ async fn send_head(call: &Call, endpoint: &Arc<Endpoint>, connection: Fresh) -> 
             (None, false) => None,
         },
     ];
-    let kept =
-        head.end_to_end().filter(|(name, _)| !is_replaced(name) && !name.eq_ignore_ascii_case(b"host"));
-    let fields =
-        own.into_iter().flatten().chain(upgrade.map(|protocol| (&b"upgrade"[..], protocol))).chain(kept);
+    let edits = &call.request_edits;
+    let kept = head.end_to_end().filter(|(name, _)| {
+        !is_replaced(name) && !name.eq_ignore_ascii_case(b"host") && !edits.removes(name)
+    });
+    let fields = own
+        .into_iter()
+        .flatten()
+        .chain(upgrade.map(|protocol| (&b"upgrade"[..], protocol)))
+        .chain(kept)
+        .chain(edits.fields());
     let target = head::upstream_target(head, service.cut.as_deref());
     let framing = framing(call, head);
     let peer = match connection {

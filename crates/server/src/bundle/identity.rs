@@ -9,5 +9,5 @@ pub(super) fn compile(
     context: &Context<'_>,
     config: &ServiceIdentityConfig,
 ) -> Result<Option<ServiceIdentity>, String> {
-    Ok(context.mode(config.mode).map(|mode| ServiceIdentity { mode }))
+    Ok(context.mode(config.mode).map(|mode| ServiceIdentity { mode, ..ServiceIdentity::default() }))
 }
