@@ -40,6 +40,11 @@ pub const BATCH_KEY: &str = "cldemo_key_nightly_Do3hVi7ZqT5m";
 /// Password of every seeded user.
 pub const PASSWORD: &str = "correct-horse-battery";
 
+/// What a gateway in front of the clinic is called and proves itself with at the introspection endpoint.
+pub const INTROSPECTION_CLIENT: &str = "gateway";
+pub const INTROSPECTION_SECRET: &str = "cldemo_gwy_Kp4sWd9XzB6vQm2N";
+pub(crate) const INTROSPECTION_AUTHORIZATION: &str = "Basic Z2F0ZXdheTpjbGRlbW9fZ3d5X0twNHNXZDlYekI2dlFtMk4=";
+
 /// The header that carries an API key.
 pub const API_KEY_HEADER: &str = "x-api-key";
 

@@ -8,6 +8,7 @@
 
 pub mod credentials;
 pub mod documents;
+pub mod exploits;
 mod graphql;
 mod headers;
 mod input;

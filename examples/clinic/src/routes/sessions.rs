@@ -1,19 +1,22 @@
 //! Signing in and out, forgotten passwords, and the caller's own account.
 //!
+//! For what stands in front there is token introspection (RFC 7662), on the clinic's own network.
+//!
 //! Planted: signing in has no limit on attempts. Password resets next to it show how a limit looks.
 
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::extract::{Form, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{Answer, created, no_content, ok};
-use crate::credentials::{PASSWORD, Principal};
+use crate::credentials::{INTROSPECTION_AUTHORIZATION, PASSWORD, Principal};
 use crate::input::{Body, is_email};
 use crate::problem::Problem;
 use crate::state::{ROWS_MAX, Shared};
@@ -28,6 +31,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/v2/sessions/current", delete(sign_out))
         .route("/v2/password-resets", post(reset))
         .route("/v2/me", get(me))
+        .route("/internal/oauth/introspect", post(introspect))
 }
 
 #[derive(Deserialize)]
@@ -51,6 +55,33 @@ async fn sign_out(State(shared): State<Shared>, who: Principal) -> Answer {
     // The seeded tokens stay valid: only a session that was opened by password can be closed.
     shared.clinic().sessions.remove(&who.token);
     no_content()
+}
+
+#[derive(Deserialize)]
+struct Introspected {
+    token: String,
+}
+
+/// RFC 7662. Only for the gateway, which proves itself by HTTP Basic.
+async fn introspect(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    Form(sent): Form<Introspected>,
+) -> Answer {
+    let presented = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if presented != Some(INTROSPECTION_AUTHORIZATION) {
+        return Err(Problem::unauthenticated("Basic realm=\"clinic-introspection\""));
+    }
+    let clinic = shared.clinic();
+    let Some(who) = clinic.principal(&sent.token) else { return ok(json!({ "active": false })) };
+    ok(json!({
+        "active": true,
+        "iss": "clinic",
+        "sub": who.user_id.to_string(),
+        "token_type": "Bearer",
+        "roles": [who.role],
+        "patient_id": who.patient_id,
+    }))
 }
 
 #[derive(Deserialize)]

@@ -213,3 +213,17 @@ fn every_fault_is_told_in_words() {
         }
     }
 }
+
+#[tokio::test]
+async fn every_stoppable_fault_does_its_harm_when_nothing_stands_in_front() {
+    use probity_clinic::exploits::exploit;
+    let faults = yaml(probity_clinic::documents::FAULTS);
+    for fault in faults["faults"].as_array().unwrap().iter().filter(|fault| fault["stoppable"] == true) {
+        let id = fault["id"].as_str().unwrap();
+        let clinic = Clinic::start().await;
+        let target = Target { authority: clinic.address, host: "clinic.example".to_owned() };
+        let tried = exploit(&target, id).await.unwrap();
+        assert!(tried.harmed, "{tried:?}");
+        clinic.end().await;
+    }
+}
