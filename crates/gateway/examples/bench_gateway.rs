@@ -111,6 +111,7 @@ fn gateway(arguments: &[String]) {
         recorder: events.recorder(),
         identity_key: [7; 32],
         identity_key_version: 1,
+        sealing_key: [6; 32],
         admin: None,
         dev: false,
     };

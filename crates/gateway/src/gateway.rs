@@ -40,6 +40,8 @@ pub struct GatewayOptions {
     /// Key behind identities, credentials and path hashes in records.
     pub identity_key: [u8; 32],
     pub identity_key_version: u16,
+    /// Key that opens the sealed secrets of bundles; see [`crate::seal_secret`].
+    pub sealing_key: [u8; 32],
     /// Where `/livez`, `/readyz` and `/metrics` answer, in clear text.
     pub admin: Option<SocketAddr>,
     /// Problem answers also say what went wrong behind the gateway.
@@ -127,6 +129,7 @@ impl Gateway {
             (0..count.max(1)).map(Worker::start).collect::<Result<_, _>>().map_err(GatewayError::Worker)?;
         let (metrics, endpoints) = (Metrics::default(), Endpoints::new(workers.len()));
         let state = Arc::new(State::default());
+        state.identity.tokens.unseal_with(&options.sealing_key);
         let plan = Plan::build(refusing_bundle(), true, &endpoints, &metrics, &state)?;
         let observer = Observer::new(options.id, &options.identity_key, options.identity_key_version, tuning)
             .ok_or(GatewayError::Random)?;

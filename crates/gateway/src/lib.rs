@@ -29,6 +29,7 @@ mod worker;
 
 pub use bundle::{BundleRefusal, bundle_public_key, refusing_bundle, sign_bundle};
 pub use certificate::CertificateFacts;
+pub use enforce::identity::token::{SealError, seal_secret};
 pub use gateway::{Gateway, GatewayError, GatewayOptions, Tuning};
 pub use listener::ListenerTransport;
 pub use observe::{ImportObserver, ImportRefusal, RecordedCall};

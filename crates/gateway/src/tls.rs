@@ -59,8 +59,25 @@ pub(crate) fn server(tls: &ListenerTls) -> Result<ServerTls, TlsError> {
 
 /// A verified connection to an upstream; no setting turns verification off.
 pub(crate) fn client(tls: &UpstreamTls, protocol: UpstreamProtocol) -> Result<Arc<ClientConfig>, TlsError> {
+    let mut config = verifying(tls.ca_file.as_deref())?;
+    config.alpn_protocols = match protocol {
+        UpstreamProtocol::Auto => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        UpstreamProtocol::Http1 => vec![b"http/1.1".to_vec()],
+        UpstreamProtocol::Http2 => vec![b"h2".to_vec()],
+    };
+    Ok(Arc::new(config))
+}
+
+/// The same to whoever those roots vouch for, over HTTP/1.1.
+pub(crate) fn roots(ca_file: Option<&str>) -> Result<Arc<ClientConfig>, TlsError> {
+    let mut config = verifying(ca_file)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn verifying(ca_file: Option<&str>) -> Result<ClientConfig, TlsError> {
     let mut roots = RootCertStore::empty();
-    match &tls.ca_file {
+    match ca_file {
         Some(file) => certificates(file)?.into_iter().try_for_each(|root| roots.add(root))?,
         None => {
             let found = rustls_native_certs::load_native_certs();
@@ -70,16 +87,10 @@ pub(crate) fn client(tls: &UpstreamTls, protocol: UpstreamProtocol) -> Result<Ar
             }
         }
     }
-    let mut config = ClientConfig::builder_with_provider(provider())
+    Ok(ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = match protocol {
-        UpstreamProtocol::Auto => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-        UpstreamProtocol::Http1 => vec![b"http/1.1".to_vec()],
-        UpstreamProtocol::Http2 => vec![b"h2".to_vec()],
-    };
-    Ok(Arc::new(config))
+        .with_no_client_auth())
 }
 
 /// Version and suite of a connection by their registered names.

@@ -53,6 +53,7 @@ struct Opened {
     bundles: watch::Receiver<Option<SignedBundle>>,
     bundle_key: [u8; 32],
     identity_key: [u8; 32],
+    sealing_key: [u8; 32],
     store: Store,
     wake: Arc<tokio::sync::Notify>,
     notes: Vec<String>,
@@ -134,6 +135,7 @@ fn hand_out(app: &mut App) -> anyhow::Result<Opened> {
         bundle_key: probity_gateway::bundle_public_key(seed.expose())
             .context("the bundle key is not usable")?,
         identity_key: *identity.expose(),
+        sealing_key: *app.vault().signing_seed("bundle-secrets")?.expose(),
         store: app.store().clone(),
         wake: app.webhooks_wake(),
         notes: app.notes(),
@@ -157,6 +159,7 @@ async fn start_gateway(loaded: &Loaded, data: &Path, opened: &Opened) -> anyhow:
         recorder: opened.recorder.clone(),
         identity_key: opened.identity_key,
         identity_key_version: 1,
+        sealing_key: opened.sealing_key,
         admin,
         dev: false,
     })

@@ -1,5 +1,7 @@
 //! Who calls, proved.
 
+pub(crate) mod token;
+
 use std::sync::Arc;
 
 use probity_model::EnforcementMode;
@@ -10,7 +12,9 @@ use crate::ingress::{Call, Stop};
 
 /// What outlives a bundle.
 #[derive(Debug, Default)]
-pub(crate) struct Memory {}
+pub(crate) struct Memory {
+    pub tokens: token::Memory,
+}
 
 /// This control in front of one service.
 #[derive(Debug)]

@@ -63,6 +63,7 @@ impl Bench {
             recorder: events.recorder(),
             identity_key: [7; 32],
             identity_key_version: 3,
+            sealing_key: [6; 32],
             admin: None,
             dev: false,
         };

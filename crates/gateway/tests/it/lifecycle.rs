@@ -277,6 +277,7 @@ async fn a_taken_address_is_an_error_at_the_start() {
         recorder: events.recorder(),
         identity_key: [7; 32],
         identity_key_version: 3,
+        sealing_key: [6; 32],
         admin: None,
         dev: false,
     })

@@ -32,7 +32,7 @@ pub struct Issuer {
     /// One of them must be in `aud`, unless a service demands its own.
     pub audiences: Vec<Arc<str>>,
     pub algorithms: Vec<SignatureAlgorithm>,
-    /// Accepted `typ` values without `application/`; any when empty. RFC 9068 wants `at+jwt`.
+    /// Accepted `typ` values without `application/`; `JWT`, `at+jwt` and none at all when empty. RFC 9068 wants `at+jwt`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub types: Vec<Arc<str>>,
     pub keys: KeySource,
