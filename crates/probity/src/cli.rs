@@ -21,8 +21,9 @@ pub struct Cli {
     /// File with the root key; a systemd credential or the user's configuration folder otherwise.
     #[arg(long, global = true, env = "PROBITY_ROOT_KEY", value_name = "FILE")]
     pub root_key: Option<PathBuf>,
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    /// How to print: text or json; a report is html or json.
+    #[arg(long, global = true, value_enum)]
+    pub format: Option<GivenFormat>,
     /// Log what happens to standard error.
     #[arg(long, short, global = true)]
     pub verbose: bool,
@@ -33,7 +34,15 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// What `--format` may say; each command takes two of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GivenFormat {
+    Text,
+    Json,
+    Html,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     Text,
     Json,
@@ -66,7 +75,7 @@ pub enum Command {
     #[command(subcommand, after_help = "Example:\n  probity compliance status --framework pci-dss-4.0.1")]
     Compliance(ComplianceCommand),
     /// A report of one framework, every verdict down to its evidence.
-    #[command(after_help = "Example:\n  probity report pci-dss-4.0.1 --output pci.html")]
+    #[command(after_help = "Example:\n  probity report pci-dss-4.0.1 --format html --output pci.html")]
     Report(ReportArgs),
     /// Re-verify a ledger offline and name what was changed.
     #[command(
@@ -293,18 +302,9 @@ pub struct ReportArgs {
     pub framework: String,
     #[arg(long)]
     pub scope: Option<String>,
-    /// html or json.
-    #[arg(long = "as", value_enum, default_value_t = ReportFormat::Html)]
-    pub report_format: ReportFormat,
     /// Where to write it; `-` for standard output.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ReportFormat {
-    Html,
-    Json,
 }
 
 #[derive(Debug, Args)]

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::cli::{
     CatalogCommand, Cli, Command as Verb, ComplianceCommand, ConfigCommand, FindingCommand, Format,
-    ImportArgs, InventoryCommand, LedgerCommand, Log, LogFormat, PolicyCommand, ReportArgs, ReportFormat,
+    GivenFormat, ImportArgs, InventoryCommand, LedgerCommand, Log, LogFormat, PolicyCommand, ReportArgs,
     VerifyArgs,
 };
 use crate::exit::{Exit, Failure};
@@ -23,7 +23,16 @@ use crate::{check, output, render, up};
 
 pub fn run(cli: Cli) -> Result<Exit, Failure> {
     let place = Place::of(&cli);
-    let format = cli.format;
+    let format = match (cli.format, &cli.command) {
+        (Some(GivenFormat::Text), Verb::Report(_)) => {
+            return Err(Failure::usage("a report is written as html or json, not as text"));
+        }
+        (Some(GivenFormat::Html), command) if !matches!(command, Verb::Report(_)) => {
+            return Err(Failure::usage("html is the format of reports, expected text or json"));
+        }
+        (Some(GivenFormat::Json), _) => Format::Json,
+        _ => Format::Text,
+    };
     match cli.command {
         Verb::Up(args) => up::run(&place, &args),
         #[cfg(feature = "demo")]
@@ -40,7 +49,7 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
         Verb::Inventory(command) => inventory(&place, command, format),
         Verb::Finding(command) => finding(&place, command, format),
         Verb::Compliance(command) => compliance(&place, command, format),
-        Verb::Report(args) => report(&place, args),
+        Verb::Report(args) => report(&place, args, format),
         Verb::Verify(args) => verify(&args, format),
         Verb::Ledger(command) => ledger(&place, command, format),
         Verb::Explain { what } => {
@@ -183,22 +192,20 @@ fn compliance(place: &Place, command: ComplianceCommand, format: Format) -> Resu
     print(format, session::ask(place, None, command)?)
 }
 
-fn report(place: &Place, args: ReportArgs) -> Result<Exit, Failure> {
+/// As HTML unless JSON is asked for.
+fn report(place: &Place, args: ReportArgs, format: Format) -> Result<Exit, Failure> {
     let command = Command::Report { framework: args.framework.clone().into(), scope: args.scope };
     let Reply::Report(document) = session::ask(place, None, command)? else {
         return Err(anyhow::anyhow!("the answer is not a report").into());
     };
-    let text = match args.report_format {
-        ReportFormat::Html => probity_report::html(&document),
-        ReportFormat::Json => serde_json::to_string_pretty(&document)?,
+    let (text, extension) = match format {
+        Format::Text => (probity_report::html(&document), "html"),
+        Format::Json => (serde_json::to_string_pretty(&document)?, "json"),
     };
     match args.output.as_deref() {
         Some(path) if path == Path::new("-") => output::text(&text),
         Some(path) => write_report(path, &text)?,
-        None => {
-            let extension = if args.report_format == ReportFormat::Html { "html" } else { "json" };
-            write_report(Path::new(&format!("{}.{extension}", args.framework)), &text)?;
-        }
+        None => write_report(Path::new(&format!("{}.{extension}", args.framework)), &text)?,
     }
     Ok(Exit::Clean)
 }
@@ -297,7 +304,14 @@ fn configuration(command: ConfigCommand, format: Format) -> Result<Exit, Failure
             Ok(Exit::Clean)
         }
         ConfigCommand::Validate { file } => {
-            let loaded = session::load(&file)?;
+            let loaded = match (sources::Loaded::read(&file), format) {
+                (Ok(loaded), _) => loaded,
+                (Err(faults), Format::Json) => {
+                    output::json(&faults)?;
+                    return Ok(Exit::Usage);
+                }
+                (Err(_), Format::Text) => session::load(&file)?,
+            };
             let (_, diagnostics) = sources::load(&loaded, Timestamp(0));
             let faulty = diagnostics.iter().any(|diagnostic| diagnostic.severity >= Severity::High);
             match format {
@@ -315,7 +329,8 @@ fn configuration(command: ConfigCommand, format: Format) -> Result<Exit, Failure
         ConfigCommand::Show { file, origin } => {
             let loaded = session::load(&file)?;
             match (format, origin) {
-                (_, true) => output::text(&render::origins(&loaded)?),
+                (Format::Text, true) => output::text(&render::origins(&loaded)?),
+                (Format::Json, true) => output::json(&render::settings(&loaded)?)?,
                 (_, false) => output::json(&loaded.config)?,
             }
             Ok(Exit::Clean)

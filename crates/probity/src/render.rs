@@ -503,16 +503,31 @@ pub fn catalog(checks: &[Check], frameworks: &[Framework]) -> String {
 
 /// Every value in force, with the place that gave it or `default`.
 pub fn origins(loaded: &Loaded) -> Result<String, Failure> {
+    let line = |setting: Setting| format!("{} = {}  ({})\n", setting.setting, setting.value, setting.origin);
+    Ok(settings(loaded)?.into_iter().map(line).collect())
+}
+
+/// One leaf of the configuration in force.
+#[derive(Debug, serde::Serialize)]
+pub struct Setting {
+    /// JSON pointer.
+    setting: String,
+    value: serde_json::Value,
+    /// `file:line:column`, or `default`.
+    origin: String,
+}
+
+pub fn settings(loaded: &Loaded) -> Result<Vec<Setting>, Failure> {
     let value = serde_json::to_value(&loaded.config)?;
     let given: std::collections::BTreeMap<String, String> =
         loaded.origins().into_iter().map(|(pointer, span)| (pointer, span.to_string())).collect();
-    let mut out = String::new();
-    write_origins(&mut out, &value, "", &given);
+    let mut out = Vec::new();
+    collect_settings(&mut out, &value, "", &given);
     Ok(out)
 }
 
-fn write_origins(
-    out: &mut String,
+fn collect_settings(
+    out: &mut Vec<Setting>,
     value: &serde_json::Value,
     pointer: &str,
     given: &std::collections::BTreeMap<String, String>,
@@ -520,17 +535,17 @@ fn write_origins(
     match value {
         serde_json::Value::Object(members) => {
             for (key, value) in members {
-                write_origins(out, value, &format!("{pointer}/{key}"), given);
+                collect_settings(out, value, &format!("{pointer}/{key}"), given);
             }
         }
         serde_json::Value::Array(items) if !items.is_empty() => {
             for (index, value) in items.iter().enumerate() {
-                write_origins(out, value, &format!("{pointer}/{index}"), given);
+                collect_settings(out, value, &format!("{pointer}/{index}"), given);
             }
         }
         leaf => {
-            let origin = given.get(pointer).map_or("default", String::as_str);
-            let _ = writeln!(out, "{pointer} = {leaf}  ({origin})");
+            let origin = given.get(pointer).map_or("default", String::as_str).to_owned();
+            out.push(Setting { setting: pointer.to_owned(), value: leaf.clone(), origin });
         }
     }
 }

@@ -71,7 +71,7 @@ fn look(place: &Place, call: &str, open: bool) {
     assert!(!raw.out.contains("4111111111111111"), "a value is never recorded: {raw}");
 
     let report = place.path("pci.json");
-    place.run(["report", "pci-dss-4.0.1", "--as", "json", "-o", &report.display().to_string()]).exits(0);
+    place.run(["report", "pci-dss-4.0.1", "--format", "json", "-o", &report.display().to_string()]).exits(0);
     let report: Value = serde_json::from_str(&std::fs::read_to_string(report).unwrap()).unwrap();
     assert_eq!(report["framework_id"], "pci-dss-4.0.1");
     assert_eq!(report["controls"].as_array().unwrap().len(), 154);
@@ -136,6 +136,8 @@ fn refuse(place: &Place) {
         (&["explain", "nonsense"], 4, "`nonsense` names nothing here"),
         (&["report", "iso-27001"], 4, "no framework `iso-27001`, expected one of"),
         (&["compliance", "status", "--framework", "iso-27001"], 4, "no framework `iso-27001`"),
+        (&["report", "pci-dss-4.0.1", "--format", "text"], 2, "html or json"),
+        (&["inventory", "list", "--format", "html"], 2, "html is the format of reports"),
         (&["everything"], 2, "unrecognized subcommand"),
     ];
     for (arguments, code, words) in rows {
