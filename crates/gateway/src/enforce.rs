@@ -136,6 +136,9 @@ impl Guards {
 
     /// What an answer's head decides.
     pub async fn judge_answer_head(&self, call: &mut Call, answer: &mut Answer) -> Result<(), Stop> {
+        if let Some(guard) = &self.network {
+            stage(call, Stage::Network, guard.mode, async |call| guard.judge_answer(call, answer)).await?;
+        }
         if let Some(guard) = &self.limits {
             stage(call, Stage::Limits, guard.mode, async |call| guard.judge_answer(call, answer)).await?;
         }

@@ -198,13 +198,13 @@ impl Service {
 
 /// A block of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Cidr {
+pub(crate) struct Cidr {
     address: IpAddr,
     bits: u8,
 }
 
 impl Cidr {
-    fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address.parse().ok()?, Some(bits.parse().ok()?)),
             None => (text.parse().ok()?, None),
@@ -214,7 +214,7 @@ impl Cidr {
         (bits <= most).then_some(Self { address, bits })
     }
 
-    fn contains(&self, other: IpAddr) -> bool {
+    pub fn contains(&self, other: IpAddr) -> bool {
         match (self.address, other.to_canonical()) {
             (IpAddr::V4(block), IpAddr::V4(other)) => {
                 let shift = 32 - u32::from(self.bits);

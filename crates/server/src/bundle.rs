@@ -7,6 +7,7 @@ mod identity;
 mod leaks;
 mod limits;
 mod network;
+pub(crate) mod selection;
 
 use std::path::Path;
 

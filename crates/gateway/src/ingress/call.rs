@@ -104,6 +104,11 @@ impl Call {
         self.plan.service(self.route?)
     }
 
+    /// Who connected, as trusted proxies tell it.
+    pub fn client(&self) -> std::net::IpAddr {
+        self.origin.as_ref().map_or(self.line.peer, |origin| origin.client)
+    }
+
     pub fn method(&self) -> &[u8] {
         self.head.as_ref().map_or(b"-", RequestHead::method)
     }
