@@ -207,6 +207,20 @@ impl Default for Timeouts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConnectionLimits {
     pub connections: u32,
+    /// Open connections of one address (IPv6: of one /64); trusted proxies have no such bound. 0: none.
+    #[serde(default = "default_connections_per_address")]
+    pub connections_per_address: u32,
+    /// TLS handshakes of one address each second, and as many again at once. Trusted proxies have no such bound. 0: none.
+    #[serde(default = "default_handshakes_per_second")]
+    pub handshakes_per_second: u32,
+    /// HTTP/2 streams of one connection that its client may reset in ten seconds (CVE-2023-44487). 0: none.
+    #[serde(default = "default_resets")]
+    pub resets: u32,
+    /// Bytes of a request's body each second, on average after [`ConnectionLimits::body_grace_ms`]. 0: any.
+    #[serde(default = "default_body_rate")]
+    pub body_bytes_per_second: u32,
+    #[serde(default = "default_body_grace")]
+    pub body_grace_ms: u32,
     pub head_bytes: u32,
     pub headers: u16,
     /// Concurrent HTTP/2 streams of one connection.
@@ -217,8 +231,35 @@ pub struct ConnectionLimits {
 
 impl Default for ConnectionLimits {
     fn default() -> Self {
-        Self { connections: 10_000, head_bytes: 32 * 1024, headers: 100, streams: 128, idle_upstream: 64 }
+        Self {
+            connections: 10_000,
+            connections_per_address: default_connections_per_address(),
+            handshakes_per_second: default_handshakes_per_second(),
+            resets: default_resets(),
+            body_bytes_per_second: default_body_rate(),
+            body_grace_ms: default_body_grace(),
+            head_bytes: 32 * 1024,
+            headers: 100,
+            streams: 128,
+            idle_upstream: 64,
+        }
     }
+}
+
+const fn default_connections_per_address() -> u32 {
+    1_024
+}
+const fn default_handshakes_per_second() -> u32 {
+    500
+}
+const fn default_resets() -> u32 {
+    200
+}
+const fn default_body_rate() -> u32 {
+    128
+}
+const fn default_body_grace() -> u32 {
+    20_000
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -61,6 +61,11 @@ pub fn compile(
         },
         limits: ConnectionLimits {
             connections: gateway.limits.connections,
+            connections_per_address: gateway.limits.connections_per_address,
+            handshakes_per_second: gateway.limits.handshakes_per_second,
+            resets: gateway.limits.resets,
+            body_bytes_per_second: bounded(gateway.limits.body_rate.0),
+            body_grace_ms: u32::try_from(gateway.limits.body_grace.as_millis()).unwrap_or(u32::MAX),
             head_bytes: bounded(gateway.limits.head.0),
             headers: gateway.limits.headers,
             streams: gateway.limits.streams,

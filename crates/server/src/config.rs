@@ -144,6 +144,15 @@ impl Default for TimeoutsConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {
     pub connections: u32,
+    /// Open connections of one address; trusted proxies have no such bound. 0: none.
+    pub connections_per_address: u32,
+    /// TLS handshakes of one address each second. 0: any.
+    pub handshakes_per_second: u32,
+    /// HTTP/2 streams of one connection that its client may reset in ten seconds. 0: any.
+    pub resets: u32,
+    /// Bytes of a request's body each second, on average once `body_grace` is over. 0: any.
+    pub body_rate: ByteSize,
+    pub body_grace: Duration,
     /// Size of a request head.
     pub head: ByteSize,
     pub headers: u16,
@@ -158,6 +167,11 @@ impl Default for LimitsConfig {
         let limits = probity_model::bundle::ConnectionLimits::default();
         Self {
             connections: limits.connections,
+            connections_per_address: limits.connections_per_address,
+            handshakes_per_second: limits.handshakes_per_second,
+            resets: limits.resets,
+            body_rate: ByteSize(u64::from(limits.body_bytes_per_second)),
+            body_grace: Duration::from_millis(u64::from(limits.body_grace_ms)),
             head: ByteSize(u64::from(limits.head_bytes)),
             headers: limits.headers,
             streams: limits.streams,
