@@ -5,5 +5,6 @@
 //! over controls (`probity-compliance`), enforcing anything (`probity-gateway`).
 
 pub mod classify;
+pub mod limit;
 pub mod rego;
 pub mod route;
