@@ -30,10 +30,12 @@ fn offset(at: i64, zone: &[ZoneOffset]) -> i64 {
 /// When a local day begins. Where the clock jumps over midnight, the jump; where it strikes twice, the first.
 fn midnight(day: i64, zone: &[ZoneOffset]) -> i64 {
     let local = day.saturating_mul(DAY_SECONDS);
-    let earlier = offset(local.saturating_sub(DAY_SECONDS), zone);
-    let guess = local.saturating_sub(earlier);
-    let then = offset(guess, zone);
-    if then == earlier { guess } else { guess.max(local.saturating_sub(then)) }
+    let before = offset(local.saturating_sub(DAY_SECONDS), zone);
+    let first = local.saturating_sub(before);
+    let after = offset(first, zone);
+    let second = local.saturating_sub(after);
+    // Midnight is where the offset that was used is the one in force there; the jump has none.
+    if after != before && offset(second, zone) == after { second } else { first }
 }
 
 /// Year and month (1 to 12) of a day since 1970-01-01.

