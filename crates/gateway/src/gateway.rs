@@ -219,6 +219,7 @@ impl Gateway {
         let plan =
             Plan::build(bundle, false, &self.shared.endpoints, &self.shared.metrics, &self.shared.state)?;
         self.shared.plan.store(Arc::new(plan));
+        self.shared.watch_upstreams();
         change.enact(&mut listeners, &self.shared).map_err(|source| BundleRefusal::Bind {
             name: "new".into(),
             address: String::new(),
@@ -311,6 +312,20 @@ impl Shared {
     /// Whether calls can be served: a real bundle is in force and nothing ends.
     pub fn is_ready(&self) -> bool {
         !self.is_draining() && !self.plan.load().refusing
+    }
+
+    /// Starts the health checks of the plan in force; those of plans before end by themselves.
+    fn watch_upstreams(&self) {
+        for (endpoint, check) in self.plan().services().flat_map(crate::plan::Service::checked) {
+            let worker = self.next_worker();
+            let generation = endpoint.health.next_generation();
+            worker.handle.spawn(crate::upstream::watch(
+                Arc::downgrade(endpoint),
+                check.clone(),
+                generation,
+                worker.index,
+            ));
+        }
     }
 
     pub fn next_worker(&self) -> &Worker {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use probity_http1::Limits;
-use probity_model::ServiceId;
+use probity_model::bundle::network::{Breaker, HealthCheck};
 use probity_model::bundle::{Bundle, BundleOperation, BundleService, Inspection, Timeouts};
+use probity_model::{EnforcementMode, ServiceId};
 use probity_policy::classify::Scanner;
 use probity_policy::route::{RoutedService, Router};
 
@@ -14,7 +15,7 @@ use crate::bundle::BundleRefusal;
 use crate::enforce::{Guards, State};
 use crate::metrics::{Metrics, Series};
 use crate::observe::Methods;
-use crate::upstream::{Endpoint, Endpoints};
+use crate::upstream::{Budget, Endpoint, Endpoints};
 
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -41,6 +42,9 @@ pub(crate) struct Service {
     upstreams: Vec<Arc<Endpoint>>,
     next: AtomicUsize,
     pub guards: Option<Arc<Guards>>,
+    pub breaker: Option<Breaker>,
+    pub budget: Option<Budget>,
+    pub health: Option<HealthCheck>,
     operations: Vec<Arc<Series>>,
     unknown: MethodSeries,
 }
@@ -137,6 +141,10 @@ impl Plan {
         self.trusted.iter().any(|block| block.contains(address))
     }
 
+    pub fn services(&self) -> impl Iterator<Item = &Service> {
+        self.services.iter()
+    }
+
     pub fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
         self.services.iter().flat_map(|service| &service.upstreams)
     }
@@ -163,6 +171,11 @@ impl Service {
         let upstreams: Result<_, _> =
             service.upstreams.iter().map(|upstream| endpoints.of(&service.id, upstream, idle)).collect();
         let id = service.id.as_str();
+        let network = service
+            .protection
+            .as_ref()
+            .and_then(|protection| protection.network.as_ref())
+            .filter(|network| network.mode != EnforcementMode::Off);
         Ok(Self {
             id: service.id.clone(),
             durable: service.durable,
@@ -176,6 +189,9 @@ impl Service {
                 .collect(),
             upstreams: upstreams?,
             guards: Guards::build(bundle, service, state)?,
+            breaker: network.and_then(|network| network.breaker),
+            budget: network.and_then(|network| network.retries).map(Budget::new),
+            health: network.and_then(|network| network.health.clone()),
             next: AtomicUsize::new(0),
             operations: service
                 .operations
@@ -186,13 +202,22 @@ impl Service {
         })
     }
 
-    /// The upstreams in the order to try, each once: round robin.
-    pub fn turn(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+    /// The upstreams in the order to try: round robin, those that fail their checks last, then some once more.
+    pub fn turn(&self, more: usize) -> impl Iterator<Item = &Arc<Endpoint>> {
         let first = match self.upstreams.len() {
             0 | 1 => 0,
             many => self.next.fetch_add(1, Relaxed) % many,
         };
-        self.upstreams.iter().cycle().skip(first).take(self.upstreams.len())
+        let round = move || self.upstreams.iter().cycle().skip(first);
+        let all = self.upstreams.len();
+        let well = round().take(all).filter(|endpoint| !endpoint.health.is_down());
+        let rest = round().take(all).filter(|endpoint| endpoint.health.is_down());
+        well.chain(rest).chain(round().take(more))
+    }
+
+    /// All upstreams, whose checks begin anew with this plan.
+    pub fn checked(&self) -> impl Iterator<Item = (&Arc<Endpoint>, &HealthCheck)> {
+        self.health.iter().flat_map(|check| self.upstreams.iter().map(move |endpoint| (endpoint, check)))
     }
 }
 

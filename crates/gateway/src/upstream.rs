@@ -4,6 +4,7 @@
 //! worker has its own pool, so that no call ever crosses threads.
 
 mod connect;
+mod health;
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
@@ -21,6 +22,7 @@ use crate::peer::Wire;
 use crate::watch::lock;
 
 pub(crate) use self::connect::{ConnectError, Fresh};
+pub(crate) use self::health::{Budget, Health, watch};
 
 /// HTTP/2 connections to one upstream, for each worker.
 const MAX_H2_CONNECTIONS: usize = 4;
@@ -40,6 +42,7 @@ pub(crate) struct Endpoint {
     pub host: Option<Box<[u8]>>,
     /// In clear text beyond loopback.
     pub exposed: bool,
+    pub health: Health,
     pools: Vec<Mutex<Pool>>,
     /// For each worker.
     idle: usize,
@@ -134,6 +137,7 @@ impl Endpoint {
         let loopback = address.map_or(upstream.host == "localhost", |address| address.is_loopback());
         Ok(Self {
             exposed: upstream.tls.is_none() && !loopback,
+            health: Health::default(),
             upstream: upstream.clone(),
             tls,
             host,

@@ -30,7 +30,7 @@ use crate::enforce::{Answer, Guards, Held};
 use crate::metrics::Stage;
 use crate::observe::is_grpc;
 use crate::peer::{Fault, Peer, Relay, Side, Stream};
-use crate::upstream::{ConnectError, Endpoint, Fresh, Kept};
+use crate::upstream::{Budget, ConnectError, Endpoint, Fresh, Kept};
 use crate::watch::Watched;
 
 /// Interim heads that an upstream may send before its answer.
@@ -192,35 +192,95 @@ async fn ask_upstream(call: &mut Call, client: &mut Peer, watched: &Watched) -> 
     else {
         return Err(refusal::NO_SERVICE.into());
     };
-    let (worker, timeouts) = (call.line.seat.worker, *plan.timeouts());
-    let mut last: Stop = refusal::UNREACHABLE.into();
-    for endpoint in service.turn() {
-        call.exposed_upstream = endpoint.exposed;
-        let h2 = endpoint.speaks_h2_in_clear(grpc);
-        if let Some(kept) = endpoint.kept(worker, h2, watched.now_ms(), timeouts.idle_ms).await {
-            call.line.shared().metrics.upstream_reused.fetch_add(1, Relaxed);
-            match ask(call, client, watched, endpoint, kept.into()).await {
-                // The upstream closed a kept connection as we wrote to it.
-                Err(Stop::Refuse(reason, _))
-                    if reason == refusal::UPSTREAM_ABORTED && call.is_replayable() => {}
-                asked => return asked,
-            }
+    let breaker = service.breaker.as_ref();
+    let budget = service.budget.as_ref();
+    budget.into_iter().for_each(Budget::earn);
+    let attempts = budget.filter(|_| call.is_replayable()).map_or(0, |budget| budget.retries.attempts);
+    let mut retried = 0;
+    let mut last: Stop = refusal::CIRCUIT_OPEN.into();
+    // With retries an upstream may be asked more than once.
+    for endpoint in service.turn(usize::from(attempts)) {
+        if !endpoint.health.admits(breaker) {
+            continue;
         }
-        call.line.shared().metrics.upstream_connects.fetch_add(1, Relaxed);
-        let head_bytes = plan.bundle.limits.head_bytes;
-        match endpoint.connect(worker, h2, timeouts.connect_ms, head_bytes).await {
-            Ok(fresh) => return ask(call, client, watched, endpoint, fresh).await,
-            Err(error) => {
-                tracing::warn!(service = %service.id, upstream = %endpoint.upstream.host, %error, "no upstream connection");
-                let reason = match &error {
-                    ConnectError::Timeout => refusal::CONNECT_TIMEOUT,
-                    _ => refusal::UNREACHABLE,
-                };
-                last = Stop::Refuse(reason, call.line.shared().dev.then(|| error.to_string()));
+        call.exposed_upstream = endpoint.exposed;
+        let asked = ask_endpoint(call, client, watched, endpoint, grpc).await;
+        let failed = match &asked {
+            Ok(answered) => matches!(answered.response.status(), 502..=504),
+            Err(Tried::NotReached(_)) => true,
+            Err(Tried::Ended(stop)) => is_upstreams(stop),
+        };
+        endpoint.health.tell(breaker, !failed);
+        let again = |on: bool| on && retried < attempts && budget.is_some_and(Budget::spend);
+        match asked {
+            Ok(answered) if failed && again(budget.is_some_and(|budget| budget.retries.on_status)) => {
+                last = refusal::UPSTREAM_ABORTED.into();
+                retried += 1;
+                drop(answered);
             }
+            Ok(answered) => return Ok(answered),
+            // Nothing was sent: the next one is no second time.
+            Err(Tried::NotReached(stop)) => last = stop,
+            Err(Tried::Ended(stop)) if failed && again(true) => {
+                last = stop;
+                retried += 1;
+            }
+            Err(Tried::Ended(stop)) => return Err(stop),
         }
     }
     Err(last)
+}
+
+/// How asking one upstream ended without an answer.
+enum Tried {
+    /// Before anything of the call was sent.
+    NotReached(Stop),
+    Ended(Stop),
+}
+
+/// Whether it is the upstream that failed.
+fn is_upstreams(stop: &Stop) -> bool {
+    matches!(
+        stop,
+        Stop::Refuse(reason, _)
+            if [refusal::UPSTREAM_ABORTED, refusal::UPSTREAM_TIMEOUT].contains(reason)
+    )
+}
+
+/// Asks one upstream, over a kept connection where there is one.
+async fn ask_endpoint(
+    call: &mut Call,
+    client: &mut Peer,
+    watched: &Watched,
+    endpoint: &Arc<Endpoint>,
+    grpc: bool,
+) -> Result<Answered, Tried> {
+    let plan = Arc::clone(&call.plan);
+    let (worker, timeouts) = (call.line.seat.worker, *plan.timeouts());
+    let h2 = endpoint.speaks_h2_in_clear(grpc);
+    if let Some(kept) = endpoint.kept(worker, h2, watched.now_ms(), timeouts.idle_ms).await {
+        call.line.shared().metrics.upstream_reused.fetch_add(1, Relaxed);
+        match ask(call, client, watched, endpoint, kept.into()).await {
+            // The upstream closed a kept connection as we wrote to it.
+            Err(Stop::Refuse(reason, _)) if reason == refusal::UPSTREAM_ABORTED && call.is_replayable() => {}
+            asked => return asked.map_err(Tried::Ended),
+        }
+    }
+    call.line.shared().metrics.upstream_connects.fetch_add(1, Relaxed);
+    let head_bytes = plan.bundle.limits.head_bytes;
+    match endpoint.connect(worker, h2, timeouts.connect_ms, head_bytes).await {
+        Ok(fresh) => ask(call, client, watched, endpoint, fresh).await.map_err(Tried::Ended),
+        Err(error) => {
+            let service = call.service().map_or("", |service| service.id.as_str());
+            tracing::warn!(service, upstream = %endpoint.upstream.host, %error, "no upstream connection");
+            let reason = match &error {
+                ConnectError::Timeout => refusal::CONNECT_TIMEOUT,
+                _ => refusal::UNREACHABLE,
+            };
+            let detail = call.line.shared().dev.then(|| error.to_string());
+            Err(Tried::NotReached(Stop::Refuse(reason, detail)))
+        }
+    }
 }
 
 /// Sends the head and, as far as the answer does not come first, the body.

@@ -102,6 +102,7 @@ reasons! {
     HEAD_TIMEOUT = "head-timeout", 408, Refused, "the request's head took too long";
     BODY_TIMEOUT = "body-timeout", 408, Refused, "the request's body took too long";
     CONNECT_TIMEOUT = "upstream-connect-timeout", 504, UpstreamTimeout, "connecting to the upstream took too long";
+    CIRCUIT_OPEN = "upstream-circuit-open", 503, UpstreamUnreachable, "the upstream failed too often and is left alone";
     UNREACHABLE = "upstream-unreachable", 502, UpstreamUnreachable, "the upstream cannot be reached";
     UPSTREAM_TIMEOUT = "upstream-timeout", 504, UpstreamTimeout, "the upstream took too long to answer";
     UPSTREAM_ABORTED = "upstream-aborted", 502, UpstreamAborted, "the upstream closed before it answered";

@@ -13,6 +13,7 @@ mod bodies;
 mod forwarding;
 mod h2;
 mod lifecycle;
+mod network;
 mod records;
 mod refusals;
 mod tls;

@@ -83,7 +83,7 @@ pub struct Retired {
 pub struct Retries {
     /// Besides the first try.
     pub attempts: u8,
-    /// Retries for each hundred calls, over the last minute; beyond it nothing is sent again.
+    /// Retries for each hundred calls; at most ten are saved up, and without one nothing is sent again.
     pub budget_percent: u8,
     /// Answers of 502, 503 and 504 are tried again as well.
     pub on_status: bool,
