@@ -86,6 +86,13 @@ impl Guards {
         })))
     }
 
+    /// A draft's, with counters and caches of its own: what is in force does not feel it.
+    pub fn build_draft(bundle: &Bundle, service: &BundleService) -> Result<Option<Arc<Self>>, BundleRefusal> {
+        let Some(staged) = &service.staged else { return Ok(None) };
+        let service = BundleService { protection: Some(staged.clone()), staged: None, ..service.clone() };
+        Self::build(bundle, &service, &Arc::default())
+    }
+
     /// Everything that a request's head decides.
     pub async fn judge_head(&self, call: &mut Call) -> Result<(), Stop> {
         if let Some(guard) = &self.network {

@@ -42,6 +42,8 @@ pub(crate) struct Service {
     upstreams: Vec<Arc<Endpoint>>,
     next: AtomicUsize,
     pub guards: Option<Arc<Guards>>,
+    /// Of a draft that is tried.
+    pub draft: Option<Arc<Guards>>,
     pub breaker: Option<Breaker>,
     pub budget: Option<Budget>,
     pub health: Option<HealthCheck>,
@@ -189,6 +191,7 @@ impl Service {
                 .collect(),
             upstreams: upstreams?,
             guards: Guards::build(bundle, service, state)?,
+            draft: Guards::build_draft(bundle, service)?,
             breaker: network.and_then(|network| network.breaker),
             budget: network.and_then(|network| network.retries).map(Budget::new),
             health: network.and_then(|network| network.health.clone()),

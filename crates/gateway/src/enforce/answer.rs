@@ -19,7 +19,7 @@ const OF_THE_BYTES: [&str; 8] = [
     "content-encoding",
 ];
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub head: ResponseHead,
     /// As the client will see it.
@@ -66,7 +66,7 @@ impl Answer {
 }
 
 /// What becomes of the fields of a head: an answer's, or a request's on its way upstream.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct FieldEdits {
     /// In lower case.
     removed: Vec<Cow<'static, str>>,

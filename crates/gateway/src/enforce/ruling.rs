@@ -6,6 +6,9 @@ use bytes::Bytes;
 use probity_model::decision::DecisionInput;
 use probity_model::{Action, CheckId, DataClass, Decision, EnforcementMode, Place, RuleId};
 
+/// Stands before the rules of a draft that is tried.
+const DRAFT: &str = "draft:";
+
 /// A finding of one control about one call. It never holds a value of the call.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Ruling {
@@ -73,6 +76,15 @@ impl Ruling {
     /// The name in problems and metrics.
     pub fn name(&self) -> &str {
         self.rule.strip_prefix("gateway-").unwrap_or(&self.rule)
+    }
+
+    /// As a draft says it: whatever its mode, it only flags.
+    pub fn rehearsed(&self, revision: u64) -> Decision {
+        Decision {
+            rule: RuleId::from(format!("{DRAFT}{}", self.rule)),
+            mode: EnforcementMode::Observe,
+            ..self.decision(Action::Flag, revision)
+        }
     }
 
     pub fn decision(&self, action: Action, revision: u64) -> Decision {

@@ -57,7 +57,19 @@ pub(crate) struct Call {
     lapped: Instant,
     spent_ns: u64,
     decisions: Vec<Decision>,
+    /// What a draft that is tried made of the call, apart from what is in force.
+    draft: Option<Box<Draft>>,
+    /// Its controls are being asked right now.
+    rehearsing: bool,
     recorded: bool,
+}
+
+/// The parts of a call that controls change.
+#[derive(Debug, Default)]
+struct Draft {
+    principal: Option<Arc<Principal>>,
+    request_edits: FieldEdits,
+    body: Held,
 }
 
 impl Call {
@@ -96,8 +108,32 @@ impl Call {
             lapped: started,
             spent_ns: 0,
             decisions: Vec::new(),
+            draft: None,
+            rehearsing: false,
             recorded: false,
         }
+    }
+
+    /// Asks the controls of a draft: they see what they made of the call before, flag what they find, and change nothing
+    /// of what goes on.
+    pub async fn rehearse(&mut self, ask: impl AsyncFnOnce(&mut Self) -> Result<(), Stop>) {
+        let mut draft = self.draft.take().unwrap_or_default();
+        std::mem::swap(&mut self.principal, &mut draft.principal);
+        std::mem::swap(&mut self.request_edits, &mut draft.request_edits);
+        draft.body = self.body.clone();
+        self.rehearsing = true;
+        // In a rehearsal nothing ends the call, not even a panic.
+        let _ = ask(self).await;
+        self.rehearsing = false;
+        self.body = std::mem::take(&mut draft.body);
+        std::mem::swap(&mut self.principal, &mut draft.principal);
+        std::mem::swap(&mut self.request_edits, &mut draft.request_edits);
+        self.draft = Some(draft);
+    }
+
+    /// Whether the controls that are asked are a draft's: they must not wait, slow or count for what is in force.
+    pub fn is_rehearsal(&self) -> bool {
+        self.rehearsing
     }
 
     pub fn service(&self) -> Option<&Service> {
@@ -139,6 +175,12 @@ impl Call {
     /// Takes what a control found into the record. In block mode the call ends.
     pub fn rule(&mut self, ruling: Ruling) -> Result<(), Stop> {
         let revision = self.plan.bundle.revision;
+        if self.rehearsing {
+            if ruling.mode != EnforcementMode::Off {
+                self.decisions.push(ruling.rehearsed(revision));
+            }
+            return Ok(());
+        }
         match ruling.mode {
             EnforcementMode::Off => Ok(()),
             EnforcementMode::Observe => {
@@ -156,6 +198,10 @@ impl Call {
 
     /// Takes a change that a control made into the record.
     pub fn changed(&mut self, ruling: &Ruling) {
+        if self.rehearsing {
+            self.decisions.push(ruling.rehearsed(self.plan.bundle.revision));
+            return;
+        }
         self.decisions.push(ruling.decision(Action::Change, self.plan.bundle.revision));
     }
 
@@ -171,7 +217,7 @@ impl Call {
 
     /// A control panicked: in block mode nobody can say that the call may pass.
     pub fn stage_panicked(&mut self, mode: EnforcementMode) -> Result<(), Stop> {
-        if mode == EnforcementMode::Block {
+        if mode == EnforcementMode::Block && !self.rehearsing {
             self.line.shared().metrics.stage_panics.fetch_add(1, Relaxed);
             tracing::error!(request_id = %self.id, "a control panicked");
             return Err(STAGE_PANICKED.into());

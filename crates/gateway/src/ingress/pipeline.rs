@@ -98,21 +98,48 @@ async fn pass(call: &mut Call, client: &mut Peer, watched: &Watched) -> Result<N
     call.lap(Stage::Route);
     call.observe_request();
     call.lap(Stage::Observe);
-    let guards = call.service().and_then(|service| service.guards.clone());
-    if let Some(guards) = &guards {
-        guards.judge_head(call).await?;
-        if let Some(bound) = guards.wants_body(call) {
-            take_body(call, client, watched, bound).await?;
-            call.lap(Stage::Body);
-            guards.judge_body(call).await?;
-        }
-    }
+    let controls = call.service().map(Controls::of).unwrap_or_default();
+    controls.judge_request(call, client, watched).await?;
     let answered = ask_upstream(call, client, watched).await?;
     call.lap(Stage::Upstream);
     if answered.response.status() == 101 {
         return tunnel(call, client, watched, answered).await;
     }
-    relay_response(call, client, watched, answered, guards.as_deref()).await
+    relay_response(call, client, watched, answered, &controls).await
+}
+
+/// What is enforced for a call, and what is tried beside it.
+#[derive(Debug, Default)]
+struct Controls {
+    guards: Option<Arc<Guards>>,
+    draft: Option<Arc<Guards>>,
+}
+
+impl Controls {
+    fn of(service: &crate::plan::Service) -> Self {
+        Self { guards: service.guards.clone(), draft: service.draft.clone() }
+    }
+
+    async fn judge_request(&self, call: &mut Call, client: &mut Peer, watched: &Watched) -> Result<(), Stop> {
+        let (guards, draft) = (self.guards.as_deref(), self.draft.as_deref());
+        if let Some(draft) = draft {
+            call.rehearse(async |call| draft.judge_head(call).await).await;
+        }
+        if let Some(guards) = guards {
+            guards.judge_head(call).await?;
+        }
+        let wanted = [guards, draft].into_iter().flatten().filter_map(|each| each.wants_body(call)).max();
+        let Some(bound) = wanted else { return Ok(()) };
+        take_body(call, client, watched, bound).await?;
+        call.lap(Stage::Body);
+        if let Some(draft) = draft {
+            call.rehearse(async |call| draft.judge_body(call).await).await;
+        }
+        match guards {
+            Some(guards) => guards.judge_body(call).await,
+            None => Ok(()),
+        }
+    }
 }
 
 /// Refuses everything while there is no good bundle, or no record and none may be lost.
@@ -492,7 +519,7 @@ async fn relay_response(
     client: &mut Peer,
     watched: &Watched,
     answered: Answered,
-    guards: Option<&Guards>,
+    controls: &Controls,
 ) -> Result<Next, Stop> {
     let Answered { mut upstream, response, mut upload } = answered;
     let framing = response.framing();
@@ -500,16 +527,30 @@ async fn relay_response(
         wire.decoder = BodyDecoder::new(framing, &call.plan.limits);
     }
     let (reusable, mut answer) = (response.keep_alive(), Answer::of(response));
-    let mut filter = None;
+    let (guards, draft) = (controls.guards.as_deref(), controls.draft.as_deref());
+    let mut trial = draft.map(|_| answer.clone());
+    if let (Some(draft), Some(trial)) = (draft, &mut trial) {
+        call.rehearse(async |call| draft.judge_answer_head(call, trial).await).await;
+    }
     if let Some(guards) = guards {
         guards.judge_answer_head(call, &mut answer).await?;
-        if let Some(bound) = guards.wants_answer(call, &answer).filter(|_| !framing.is_empty()) {
-            take_answer(call, watched, &mut upstream, &mut upload, &mut answer, bound, client).await?;
-            call.lap(Stage::Upstream);
-            match answer.body {
-                Held::Whole { .. } => guards.judge_answer(call, &mut answer).await?,
-                Held::Begun(_) | Held::Streaming => filter = guards.filter(call, &answer),
-            }
+    }
+    let wanted = guards.and_then(|guards| guards.wants_answer(call, &answer));
+    let wanted =
+        wanted.max(draft.zip(trial.as_ref()).and_then(|(draft, trial)| draft.wants_answer(call, trial)));
+    let mut filter = None;
+    if let Some(bound) = wanted.filter(|_| !framing.is_empty()) {
+        take_answer(call, watched, &mut upstream, &mut upload, &mut answer, bound, client).await?;
+        call.lap(Stage::Upstream);
+        let whole = answer.body.whole().is_some();
+        if let (Some(draft), Some(trial), true) = (draft, &mut trial, whole) {
+            trial.body = answer.body.clone();
+            call.rehearse(async |call| draft.judge_answer(call, trial).await).await;
+        }
+        match guards {
+            Some(guards) if whole => guards.judge_answer(call, &mut answer).await?,
+            Some(guards) => filter = guards.filter(call, &answer),
+            None => {}
         }
     }
     let closing = call.line.shared().is_draining() || upload.is_going();

@@ -175,3 +175,29 @@ async fn a_health_check_takes_an_upstream_out() {
     };
     tokio::time::timeout(PATIENCE, settled).await.expect("the sick one is taken out");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_staged_draft_flags_and_changes_nothing() {
+    let upstream = origin(|_| async { answer(200, "text/plain", "fine") }).await;
+    let mut bundle = protected(&[upstream], policy());
+    let draft = NetworkPolicy {
+        origins: vec![from(&["10.0.0.0/8"], &[], None)],
+        retired: vec![Retired {
+            operation: 0,
+            removed: true,
+            deprecated: false,
+            sunset: None,
+            successor: None,
+        }],
+        ..policy()
+    };
+    for service in &mut bundle.services {
+        service.staged = Some(Protection { network: Some(draft.clone()), ..Protection::default() });
+    }
+    let bench = Bench::start(&bundle).await;
+    assert!(bench.raw(&ask("/a")).await.starts_with("HTTP/1.1 200"));
+    let record = bench.record();
+    let rules: Vec<_> = record.decisions.iter().map(|made| (made.rule.as_str(), made.action)).collect();
+    let flagged = |rule| (rule, Action::Flag);
+    assert_eq!(rules, [flagged("draft:gateway-origin-office"), flagged("draft:gateway-operation-removed")]);
+}
