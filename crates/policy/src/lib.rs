@@ -6,5 +6,6 @@
 
 pub mod classify;
 pub mod limit;
+pub mod redact;
 pub mod rego;
 pub mod route;

@@ -110,15 +110,13 @@ impl Customs {
     }
 
     /// Tells each class found in one value, and how often.
-    pub(super) fn scan(&self, bytes: &[u8], cut: bool, mut found: impl FnMut(&DataClass, u32)) {
+    pub(super) fn scan(&self, bytes: &[u8], cut: bool, mut found: impl FnMut(&DataClass, &[u8])) {
         let limit = if cut { bytes.len().saturating_sub(MARGIN) } else { bytes.len() };
         for index in self.any.matches(bytes) {
             let Some((pattern, owner)) = self.patterns.get(index) else { continue };
             let matches = pattern.find_iter(bytes).take(MAX_MATCHES).filter(|found| found.end() <= limit);
-            let count = matches.count();
-            if let Some(class) = self.classes.get(*owner).filter(|_| count > 0) {
-                found(class, u32::try_from(count).unwrap_or(u32::MAX));
-            }
+            let Some(class) = self.classes.get(*owner) else { continue };
+            matches.for_each(|value| found(class, value.as_bytes()));
         }
         let Some(words) = &self.words else { return };
         let inside = |at: Option<&u8>| {
@@ -129,7 +127,7 @@ impl Customs {
             let whole = !inside(before) && !inside(bytes.get(word.end()));
             let owner = self.owners.get(word.pattern().as_usize()).and_then(|owner| self.classes.get(*owner));
             if let Some(class) = owner.filter(|_| whole && word.end() <= limit) {
-                found(class, 1);
+                found(class, bytes.get(word.range()).unwrap_or_default());
             }
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use probity_model::{ClassHit, DataClass, Place, Signals};
 
 use super::fields::{Fields, NodeId};
+use super::trail::{Found, Trail};
 
 /// Most distinct (class, place, field, masked) of one call; later ones only raise counts of what is there.
 pub const MAX_HITS: usize = 128;
@@ -21,6 +22,7 @@ pub struct Findings {
     origins: Vec<NodeId>,
     /// A value without its escapes; cleared after each use.
     pub(super) scratch: Vec<u8>,
+    pub(super) trail: Trail,
 }
 
 impl Findings {
@@ -34,6 +36,32 @@ impl Findings {
         self.origins.clear();
         self.signals = Signals::default();
         self.fields.clear();
+        self.trail.clear();
+    }
+
+    /// Whether scans keep where their hits stand: [`Findings::found`].
+    pub fn locate(&mut self, locate: bool) {
+        self.trail.enabled = locate;
+    }
+
+    /// Where the unmasked hits of the last scan stand, in the order in which they were found.
+    pub fn found(&self) -> &[Found] {
+        &self.trail.found
+    }
+
+    /// Some hits have no place: there were too many, or they stand where nothing can be changed.
+    pub fn is_lost(&self) -> bool {
+        self.trail.lost
+    }
+
+    /// Forgets the places, not the hits.
+    pub fn forget_places(&mut self) {
+        self.trail.clear();
+    }
+
+    /// The field of a hit, as in [`ClassHit::field`].
+    pub fn pointer(&self, found: &Found) -> String {
+        self.fields.pointer(found.node)
     }
 
     /// Hash of the answer's shape: status class, essence of the content type, set of field pointers of the response

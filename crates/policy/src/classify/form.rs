@@ -3,6 +3,7 @@
 use probity_model::Place;
 
 use super::fields::NodeId;
+use super::trail::Syntax;
 use super::value::{Sink, Value};
 
 /// Most pairs or parts that are looked at.
@@ -16,6 +17,7 @@ pub(super) fn scan(bytes: &[u8], truncated: bool, place: Place, sink: &mut Sink<
 }
 
 pub(super) fn pairs(bytes: &[u8], truncated: bool, root: NodeId, sink: &mut Sink<'_, '_>) {
+    sink.out.trail.syntax = Syntax::Form;
     let mut scratch = std::mem::take(&mut sink.out.scratch);
     let mut rest = Some(bytes);
     for _ in 0..MAX_PAIRS {
@@ -29,9 +31,12 @@ pub(super) fn pairs(bytes: &[u8], truncated: bool, root: NodeId, sink: &mut Sink
             continue;
         }
         unquote(name, &mut scratch);
+        sink.out.trail.resolve(name, &scratch);
         let node = sink.member(root, &scratch);
         unquote(value.unwrap_or_default(), &mut scratch);
+        sink.out.trail.resolve(value.unwrap_or_default(), &scratch);
         sink.value(node, Value::text(&scratch, cut));
+        sink.out.trail.resolved();
     }
     scratch.clear();
     sink.out.scratch = scratch;
@@ -45,7 +50,7 @@ fn split(bytes: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
 }
 
 /// `+` and `%XX` resolved; what is neither is kept.
-fn unquote(text: &[u8], out: &mut Vec<u8>) {
+pub(super) fn unquote(text: &[u8], out: &mut Vec<u8>) {
     out.clear();
     let mut bytes = text.iter();
     while let Some(&byte) = bytes.next() {
@@ -63,7 +68,7 @@ fn unquote(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-fn nibble(byte: u8) -> Option<u8> {
+pub(super) fn nibble(byte: u8) -> Option<u8> {
     (byte as char).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
@@ -102,6 +107,7 @@ fn part_value(part: &[u8], cut: bool, root: NodeId, sink: &mut Sink<'_, '_>) {
     let typed = memchr::memmem::find(&head, b"content-type:");
     let text = memchr::memmem::find(&head, b"content-type: text/").is_some();
     let json = memchr::memmem::find(&head, b"content-type: application/json").is_some();
+    sink.out.trail.syntax = Syntax::Multipart;
     let node = sink.member(root, name);
     if json {
         super::json::scan(body, cut, node, sink);

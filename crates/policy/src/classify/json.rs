@@ -7,12 +7,13 @@
 use probity_model::Signal;
 
 use super::fields::NodeId;
+use super::trail::Syntax;
 use super::value::{Sink, Value};
 
 /// Deepest nesting that has a pointer of its own; deeper values count for the field at this depth.
 pub const MAX_DEPTH: usize = 32;
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Frame {
     /// Where members hang, and what items are.
     container: NodeId,
@@ -23,7 +24,9 @@ struct Frame {
     object: bool,
 }
 
-struct Frames {
+/// Which fields are open at some point of a document.
+#[derive(Debug)]
+pub(super) struct Frames {
     frames: [Frame; MAX_DEPTH],
     depth: usize,
     /// Open brackets beyond [`MAX_DEPTH`].
@@ -32,9 +35,13 @@ struct Frames {
 }
 
 impl Frames {
-    fn new(root: NodeId) -> Self {
+    pub(super) fn new(root: NodeId) -> Self {
         let top = Frame { container: root, current: root, hint: NodeId::NONE, object: false };
         Self { frames: [top; MAX_DEPTH], depth: 0, beyond: 0, top }
+    }
+    /// The field that the next value belongs to.
+    pub(super) fn current(&self) -> NodeId {
+        self.top.current
     }
     fn open(&mut self, object: bool, sink: &mut Sink<'_, '_>) {
         let Some(place) = self.frames.get_mut(self.depth) else {
@@ -65,16 +72,21 @@ impl Frames {
 }
 
 pub(super) fn scan(bytes: &[u8], truncated: bool, root: NodeId, sink: &mut Sink<'_, '_>) {
-    let mut frames = Frames::new(root);
+    scan_on(bytes, truncated, &mut Frames::new(root), sink);
+}
+
+/// A part of a document: `frames` is where the part before it ended.
+pub(super) fn scan_on(bytes: &[u8], truncated: bool, frames: &mut Frames, sink: &mut Sink<'_, '_>) {
+    sink.out.trail.syntax = Syntax::Json;
     let mut rest = bytes;
     while let Some((&byte, tail)) = rest.split_first() {
         rest = match byte {
-            b'"' => string(tail, &mut frames, sink),
-            b',' => key(tail, &mut frames, sink),
-            b'-' | b'0'..=b'9' => number(rest, truncated, &frames, sink),
+            b'"' => string(tail, frames, sink),
+            b',' => key(tail, frames, sink),
+            b'-' | b'0'..=b'9' => number(rest, truncated, frames, sink),
             b'{' => {
                 frames.open(true, sink);
-                key(tail, &mut frames, sink)
+                key(tail, frames, sink)
             }
             b'[' => {
                 frames.open(false, sink);
@@ -161,7 +173,7 @@ fn string<'a>(bytes: &'a [u8], frames: &mut Frames, sink: &mut Sink<'_, '_>) -> 
         return member_value(after, node, sink);
     }
     // Without its end an object does not tell whether its last string is a key.
-    if !object || !after.trim_ascii_start().is_empty() {
+    if !object || !after.trim_ascii_start().is_empty() || sink.out.trail.whole() {
         sink.value(current, Value::text(text, false));
     }
     after
@@ -193,15 +205,17 @@ fn escaped<'a>(bytes: &'a [u8], frames: &mut Frames, sink: &mut Sink<'_, '_>) ->
         text.map_or((bytes, &b""[..]), |(text, after)| (text, after.get(1..).unwrap_or_default()));
     let mut scratch = std::mem::take(&mut sink.out.scratch);
     unescape(text, &mut scratch);
+    sink.out.trail.resolve(text, &scratch);
     let object = frames.top.object;
     let member = if object && !cut { colon(after) } else { None };
     match member {
         Some(_) if frames.beyond == 0 => frames.top.current = sink.member(frames.top.container, &scratch),
         Some(_) => {}
         // See `string`.
-        None if object && !cut && after.trim_ascii_start().is_empty() => {}
-        None => sink.value(frames.top.current, Value::text(&scratch, cut)),
+        None if object && !cut && after.trim_ascii_start().is_empty() && !sink.out.trail.whole() => {}
+        None => sink.value(frames.top.current, Value::text(&scratch, cut && !sink.out.trail.whole())),
     }
+    sink.out.trail.resolved();
     scratch.clear();
     sink.out.scratch = scratch;
     member.unwrap_or(after)
@@ -241,7 +255,7 @@ fn number<'a>(bytes: &'a [u8], truncated: bool, frames: &Frames, sink: &mut Sink
     let end = bytes.iter().position(|byte| !fits(byte)).unwrap_or(bytes.len());
     let Some((text, after)) = bytes.split_at_checked(end) else { return b"" };
     // A number has no end of its own: one that the bytes end with may go on.
-    let cut = after.is_empty() && (truncated || frames.depth > 0);
+    let cut = after.is_empty() && (truncated || frames.depth > 0) && !sink.out.trail.whole();
     // Nothing is told by one or two digits.
     if end > 2 && !cut {
         let digits = text.strip_prefix(b"-").unwrap_or(text);
@@ -253,7 +267,7 @@ fn number<'a>(bytes: &'a [u8], truncated: bool, frames: &Frames, sink: &mut Sink
 }
 
 /// Escapes resolved; what is no escape is kept as it stands.
-fn unescape(text: &[u8], out: &mut Vec<u8>) {
+pub(super) fn unescape(text: &[u8], out: &mut Vec<u8>) {
     out.clear();
     let mut rest = text;
     while let Some(at) = memchr::memchr(b'\\', rest) {
@@ -278,7 +292,7 @@ fn unescape(text: &[u8], out: &mut Vec<u8>) {
 }
 
 /// One `\uXXXX`, or a pair of them; returns what follows.
-fn unicode<'a>(escape: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+pub(super) fn unicode<'a>(escape: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
     let unit = |at: &[u8]| -> Option<u32> {
         let digits = at.strip_prefix(b"\\u")?.get(..4)?;
         u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()

@@ -27,8 +27,10 @@ mod national;
 mod person;
 mod profile;
 mod secret;
+mod stream;
 mod text;
 mod trace;
+mod trail;
 mod value;
 mod xml;
 
@@ -41,6 +43,8 @@ pub use custom::{ClassError, MAX_CLASSES, MAX_PATTERN, MAX_WORDS};
 pub use fields::{Fields, MAX_FIELDS};
 pub use findings::{Findings, MAX_HITS};
 pub use json::MAX_DEPTH;
+pub use stream::{Read, Window};
+pub use trail::{Found, MAX_FOUND, Syntax};
 
 use custom::Customs;
 use fields::NodeId;
@@ -125,6 +129,8 @@ impl Scanner {
         if truncated {
             out.signals.insert(Signal::InspectionTruncated);
         }
+        out.trail.begin(bytes);
+        out.trail.truncated = truncated;
         let root = NodeId::root(place);
         let mut sink = Sink { scanner: self, out, response: place.is_response(), depth: 0 };
         match (content, start(bytes)) {
@@ -146,6 +152,7 @@ impl Scanner {
     /// A query without its `?`. A secret in it raises [`Signal::CredentialInUrl`].
     pub fn scan_query(&self, query: &str, out: &mut Findings) {
         let mut sink = Sink { scanner: self, out, response: false, depth: 0 };
+        sink.out.trail.begin(query.as_bytes());
         form::pairs(query.as_bytes(), false, NodeId::names(Place::RequestQuery), &mut sink);
         credential_in_url(Place::RequestQuery, out);
     }
@@ -153,6 +160,7 @@ impl Scanner {
     /// The value of a header, of a parameter, of a path's variable.
     pub fn scan_field(&self, place: Place, name: &str, value: &str, out: &mut Findings) {
         let mut sink = Sink { scanner: self, out, response: place.is_response(), depth: 0 };
+        sink.out.trail.begin(value.as_bytes());
         let node = sink.member(NodeId::names(place), name.as_bytes());
         sink.value(node, Value::text(value.as_bytes(), false));
         credential_in_url(place, out);

@@ -6,7 +6,7 @@ use super::fields::NodeId;
 use super::key::{self, Context};
 use super::profile::{self, Profile, WORD};
 use super::value::{Sink, Value};
-use super::{card, contact, health, iban, national, person, secret};
+use super::{card, trail, contact, health, iban, national, person, secret};
 
 /// In a text without its end, what ends nearer to the cut than this may go on behind it and does not count.
 pub(super) const MARGIN: usize = 64;
@@ -114,7 +114,7 @@ impl<'a> Text<'a> {
                 && let Some(length) = contact::parenthesised(self.from(at))
                 && at + length <= self.limit
             {
-                sink.hit(node, DataClass::Phone);
+                sink.hit(node, DataClass::Phone, self.between(at, at + length));
                 at += length;
             }
             at += 1;
@@ -178,6 +178,9 @@ impl<'a> Text<'a> {
     fn from(&self, at: usize) -> &'a [u8] {
         self.bytes.get(at..).unwrap_or_default()
     }
+    fn between(&self, start: usize, end: usize) -> &'a [u8] {
+        self.bytes.get(start..end.min(self.bytes.len())).unwrap_or_default()
+    }
     fn before(&self, at: usize) -> Option<u8> {
         at.checked_sub(1).and_then(|at| self.bytes.get(at)).copied()
     }
@@ -237,7 +240,8 @@ impl<'a> Text<'a> {
         if let Some((class, masked, length)) = self.judge(token) {
             let end = token.start + length;
             if end <= self.limit {
-                sink.masked(node, class, masked);
+                let extent = trail::extent(&class, self.from(token.start), length);
+                sink.masked(node, class, masked, self.between(token.start, token.start + extent));
             }
             return end;
         }

@@ -43,10 +43,14 @@ pub(super) struct Sink<'s, 'f> {
 }
 
 impl Sink<'_, '_> {
-    pub(super) fn hit(&mut self, node: NodeId, class: DataClass) {
-        self.out.hit(node, class, false, 1);
+    /// `value` is of `class`.
+    pub(super) fn hit(&mut self, node: NodeId, class: DataClass, value: &[u8]) {
+        self.masked(node, class, false, value);
     }
-    pub(super) fn masked(&mut self, node: NodeId, class: DataClass, masked: bool) {
+    pub(super) fn masked(&mut self, node: NodeId, class: DataClass, masked: bool, value: &[u8]) {
+        if !masked {
+            self.out.trail.keep(node, &class, value);
+        }
         self.out.hit(node, class, masked, 1);
     }
 
@@ -59,7 +63,9 @@ impl Sink<'_, '_> {
     pub(super) fn member_after(&mut self, parent: NodeId, before: NodeId, key: &[u8]) -> NodeId {
         let (node, valued) = self.out.fields.member(parent, before, key);
         if valued {
+            self.out.trail.key = true;
             self.generic(node, Context::None, Value::text(key, false), Profile::of(key));
+            self.out.trail.key = false;
         }
         node
     }
@@ -87,7 +93,10 @@ impl Sink<'_, '_> {
     fn custom(&mut self, node: NodeId, bytes: &[u8], cut: bool) {
         let customs = &self.scanner.customs;
         if !customs.is_empty() {
-            customs.scan(bytes, cut, |class, times| self.out.hit(node, class.clone(), false, times));
+            customs.scan(bytes, cut, |class, value| {
+                self.out.trail.keep(node, class, value);
+                self.out.hit(node, class.clone(), false, 1);
+            });
         }
     }
 
@@ -131,12 +140,18 @@ impl Sink<'_, '_> {
     /// An integer of JSON.
     pub(super) fn number(&mut self, node: NodeId, bytes: &[u8]) {
         let context = self.out.fields.context(node);
+        self.out.trail.number = true;
+        self.integer(node, context, bytes);
+        self.out.trail.number = false;
+    }
+
+    fn integer(&mut self, node: NodeId, context: Context, bytes: &[u8]) {
         self.custom(node, bytes, false);
         if context.is_promise() && self.promised(node, context, Value { bytes, number: true, cut: false }) {
             return;
         }
         if context != Context::Identifier && card::bare(bytes) {
-            self.hit(node, DataClass::CardNumber);
+            self.hit(node, DataClass::CardNumber, bytes);
         }
     }
 
@@ -197,7 +212,7 @@ impl Sink<'_, '_> {
         };
         match found {
             Some((class, masked)) => {
-                self.masked(node, class, masked);
+                self.masked(node, class, masked, bytes);
                 true
             }
             // A password is nothing else, whatever it looks like.
@@ -220,13 +235,13 @@ impl Sink<'_, '_> {
             return;
         }
         if !value.cut && profile.has(profile::COLON) && contact::ipv6(bytes, profile) {
-            return self.hit(node, DataClass::IpAddress);
+            return self.hit(node, DataClass::IpAddress, bytes);
         }
         if context == Context::Identifier {
             return text::scan_strong(self, node, value, profile);
         }
         if !value.cut && health::labelled_record(bytes) {
-            return self.hit(node, DataClass::MedicalRecord);
+            return self.hit(node, DataClass::MedicalRecord, bytes);
         }
         text::scan(self, node, value, profile);
     }

@@ -3,22 +3,48 @@
 //! Not a parser of XML: no entities beyond the five, no document type is ever followed, and unbalanced tags do no harm.
 
 use super::fields::NodeId;
+use super::trail::Syntax;
 use super::json::MAX_DEPTH;
 use super::value::{Sink, Value};
 
 pub(super) fn scan(bytes: &[u8], truncated: bool, root: NodeId, sink: &mut Sink<'_, '_>) {
-    let mut open = vec![root];
-    let mut beyond = 0usize;
+    scan_on(bytes, true, truncated, &mut Open::new(root), sink);
+}
+
+/// Which elements are open at some point of a document.
+#[derive(Debug)]
+pub(super) struct Open {
+    nodes: Vec<NodeId>,
+    /// Open elements beyond [`MAX_DEPTH`].
+    beyond: usize,
+}
+
+impl Open {
+    pub(super) fn new(root: NodeId) -> Self {
+        Self { nodes: vec![root], beyond: 0 }
+    }
+    pub(super) fn current(&self) -> NodeId {
+        self.nodes.last().copied().unwrap_or(NodeId::NONE)
+    }
+}
+
+/// A part of a document; returns how much of it was read. Without `last`, text and tags that may go on are left.
+pub(super) fn scan_on(bytes: &[u8], last: bool, truncated: bool, open: &mut Open, sink: &mut Sink<'_, '_>) -> usize {
+    sink.out.trail.syntax = Syntax::Xml;
     let mut rest = bytes;
     while !rest.is_empty() {
+        let left = bytes.len() - rest.len();
         let at = memchr::memchr(b'<', rest);
+        if !last && is_open(rest, at) {
+            return left;
+        }
         let (text, tail) = rest.split_at_checked(at.unwrap_or(rest.len())).unwrap_or((rest, b""));
-        let node = open.last().copied().unwrap_or(root);
+        let node = open.current();
         element_text(text, truncated && at.is_none(), node, sink);
         if let Some(inner) = tail.strip_prefix(b"<![CDATA[") {
             let end = memchr::memmem::find(inner, b"]]>");
             let data = inner.get(..end.unwrap_or(inner.len())).unwrap_or_default();
-            sink.value(node, Value::text(data, end.is_none()));
+            sink.value(node, Value::text(data, end.is_none() && !sink.out.trail.whole()));
             rest = end.and_then(|end| inner.get(end + 3..)).unwrap_or_default();
             continue;
         }
@@ -32,9 +58,9 @@ pub(super) fn scan(bytes: &[u8], truncated: bool, root: NodeId, sink: &mut Sink<
         let tag = tail.get(1..end).unwrap_or_default();
         rest = tail.get(end + 1..).unwrap_or_default();
         match tag.first() {
-            Some(b'/') if beyond > 0 => beyond -= 1,
-            Some(b'/') if open.len() > 1 => {
-                open.pop();
+            Some(b'/') if open.beyond > 0 => open.beyond -= 1,
+            Some(b'/') if open.nodes.len() > 1 => {
+                open.nodes.pop();
             }
             Some(b'/' | b'!' | b'?') | None => {}
             Some(_) => {
@@ -42,12 +68,25 @@ pub(super) fn scan(bytes: &[u8], truncated: bool, root: NodeId, sink: &mut Sink<
                 if empty {
                     continue;
                 }
-                match open.len() < MAX_DEPTH {
-                    true => open.push(element),
-                    false => beyond += 1,
+                match open.nodes.len() < MAX_DEPTH {
+                    true => open.nodes.push(element),
+                    false => open.beyond += 1,
                 }
             }
         }
+    }
+    bytes.len()
+}
+
+/// Whether the text, or the tag behind it at `at`, has no end yet.
+fn is_open(rest: &[u8], at: Option<usize>) -> bool {
+    let Some(tag) = at.and_then(|at| rest.get(at..)) else { return true };
+    let ends = |end: &[u8]| memchr::memmem::find(tag, end).is_some();
+    match tag {
+        [b'<', b'!', b'[', ..] => !ends(b"]]>"),
+        [b'<', b'!', b'-', ..] => !ends(b"-->"),
+        [b'<', b'!'] => true,
+        _ => !ends(b">"),
     }
 }
 
@@ -61,7 +100,9 @@ fn element_text(text: &[u8], cut: bool, node: NodeId, sink: &mut Sink<'_, '_>) {
     }
     let mut scratch = std::mem::take(&mut sink.out.scratch);
     resolve(text, &mut scratch);
+    sink.out.trail.resolve(text, &scratch);
     sink.value(node, Value::text(&scratch, cut));
+    sink.out.trail.resolved();
     scratch.clear();
     sink.out.scratch = scratch;
 }
@@ -97,17 +138,14 @@ fn local(name: &[u8]) -> &[u8] {
     memchr::memrchr(b':', name).and_then(|at| name.get(at + 1..)).unwrap_or(name)
 }
 
-fn resolve(text: &[u8], out: &mut Vec<u8>) {
-    const NAMED: [(&[u8], u8); 5] =
-        [(b"&amp;", b'&'), (b"&lt;", b'<'), (b"&gt;", b'>'), (b"&quot;", b'"'), (b"&apos;", b'\'')];
+pub(super) fn resolve(text: &[u8], out: &mut Vec<u8>) {
     out.clear();
     let mut rest = text;
     while let Some((first, tail)) = rest.split_first() {
-        let named = NAMED.iter().find(|(name, _)| *first == b'&' && rest.starts_with(name));
-        match named {
-            Some((name, byte)) => {
-                out.push(*byte);
-                rest = rest.get(name.len()..).unwrap_or_default();
+        match entity(rest) {
+            Some((length, byte)) => {
+                out.push(byte);
+                rest = rest.get(length..).unwrap_or_default();
             }
             None => {
                 out.push(*first);
@@ -115,4 +153,12 @@ fn resolve(text: &[u8], out: &mut Vec<u8>) {
             }
         }
     }
+}
+
+/// One of the five entities at the beginning of `text`: its length, and what it stands for.
+pub(super) fn entity(text: &[u8]) -> Option<(usize, u8)> {
+    const NAMED: [(&[u8], u8); 5] =
+        [(b"&amp;", b'&'), (b"&lt;", b'<'), (b"&gt;", b'>'), (b"&quot;", b'"'), (b"&apos;", b'\'')];
+    let named = NAMED.iter().find(|(name, _)| text.starts_with(name))?;
+    Some((named.0.len(), named.1))
 }
