@@ -42,6 +42,8 @@ pub struct Window {
     cut: usize,
     /// Bytes of one long value went by: what comes next is more of it.
     inside: bool,
+    /// The quote that opens that value is still to come.
+    opening: bool,
 }
 
 /// How far a part was read.
@@ -67,7 +69,7 @@ impl Window {
             (Content::Form, _) => Kind::Form,
             (Content::Text | Content::Graphql, _) => Kind::Text { document: true },
         };
-        Some(Self { place, kind, seen: 0, quoted: false, escaped: false, cut: 0, inside: false })
+        Some(Self { place, kind, seen: 0, quoted: false, escaped: false, cut: 0, inside: false, opening: false })
     }
 
     fn shift(&mut self, done: usize) {
@@ -105,6 +107,11 @@ impl Scanner {
     ) -> Read {
         out.trail.clear();
         let own = bytes.get(behind..).unwrap_or_default();
+        // Only documents and events go out as they come; to look at the rest again with each byte would cost its square.
+        let live = matches!(window.kind, Kind::Json(_) | Kind::Events) && !window.inside;
+        if !full && !last && !live {
+            return Read { done: 0 };
+        }
         if window.inside {
             return self.long_value(window, bytes, behind, full, last, out);
         }
@@ -134,6 +141,11 @@ impl Scanner {
                 end
             }
             Kind::Events => {
+                let fresh = own.get(window.seen.saturating_sub(2)..).unwrap_or_default();
+                window.seen = own.len();
+                if !full && !last && memchr::memchr(b'\n', fresh).is_none() {
+                    return Read { done: 0 };
+                }
                 let ends = [memchr::memmem::rfind(own, b"\n\n"), memchr::memmem::rfind(own, b"\n\r\n")];
                 let end = ends.into_iter().flatten().max().map_or(0, |at| at + 2);
                 let end = if last { own.len() } else { end };
@@ -149,7 +161,7 @@ impl Scanner {
             return Read { done: own.len() };
         }
         if done == 0 && full {
-            window.inside = true;
+            (window.inside, window.opening) = (true, true);
             return self.long_value(window, bytes, behind, full, last, out);
         }
         Read { done }
@@ -171,7 +183,7 @@ impl Scanner {
         let document = match &window.kind {
             Kind::Json(frames) => {
                 (node, syntax) = (frames.current(), Syntax::Json);
-                if let Some(close) = close_of(bytes, behind) {
+                if let Some(close) = close_of(bytes, behind, window.opening) {
                     (end, ends) = (close, true);
                 }
                 false
@@ -223,11 +235,12 @@ impl Scanner {
             scratch.clear();
             sink.out.scratch = scratch;
         }
+        window.opening = false;
         let done = match ends {
-            // The quote that ends a string is done with too.
-            true if syntax == Syntax::Json && end < bytes.len() => (end + 1).saturating_sub(behind),
+            // The quote that ends a string, the mark that ends a pair are done with too.
+            true if matches!(syntax, Syntax::Json | Syntax::Form) && end < bytes.len() => (end + 1).saturating_sub(behind),
             true => end.saturating_sub(behind),
-            false => cut_between(text, behind, out),
+            false => cut_between(text, syntax, behind, out),
         };
         if ends {
             window.inside = matches!(window.kind, Kind::Text { .. });
@@ -240,11 +253,11 @@ impl Scanner {
     }
 }
 
-/// Where the string that goes on at `from` ends, its quote left out. A quote that opens it is passed over.
-fn close_of(bytes: &[u8], from: usize) -> Option<usize> {
+/// Where the string that goes on at `from`, or `opens` there, ends, its quote left out.
+fn close_of(bytes: &[u8], from: usize, opens: bool) -> Option<usize> {
     let own = bytes.get(from..)?;
     let opening = own.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-    let mut at = if from == 0 && own.get(opening) == Some(&b'"') { opening + 1 } else { 0 };
+    let mut at = if opens && own.get(opening) == Some(&b'"') { opening + 1 } else { 0 };
     loop {
         match own.get(at)? {
             b'"' => return Some(from + at),
@@ -255,7 +268,7 @@ fn close_of(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 /// A place before the tail where neither a word nor a hit nor an escape is split; how many bytes past `behind` it is.
-fn cut_between(text: &[u8], behind: usize, out: &Findings) -> usize {
+fn cut_between(text: &[u8], syntax: Syntax, behind: usize, out: &Findings) -> usize {
     let whole = |at: usize| {
         let near = text.get(at.saturating_sub(MAX_ESCAPE)..at).unwrap_or_default();
         !near.iter().any(|byte| matches!(byte, b'\\' | b'&' | b'%'))
@@ -266,8 +279,16 @@ fn cut_between(text: &[u8], behind: usize, out: &Findings) -> usize {
     };
     let lowest = latest.saturating_sub(MAX_WORD_BACK).max(behind + 1);
     let mut cut = (lowest..=latest).rev().find(between).unwrap_or(latest);
-    while !whole(cut) && cut > behind + 1 {
-        cut -= 1;
+    if !whole(cut) {
+        // Escapes everywhere: the last one that ends before.
+        let mut at = behind;
+        while let Some((taken, _)) = super::trail::step(syntax, text.get(at..cut).unwrap_or_default()) {
+            if at + taken > cut.saturating_sub(MAX_ESCAPE) && at > behind {
+                break;
+            }
+            at += taken;
+        }
+        cut = at.max(behind + 1);
     }
     // A value that begins before the cut is done with as a whole, or not at all.
     for _ in 0..out.trail.found.len() {

@@ -175,7 +175,7 @@ fn raw_offset(syntax: Syntax, raw: &[u8], offset: usize, end: bool) -> usize {
 }
 
 /// How many raw bytes the next character takes, and how many it resolves to.
-fn step(syntax: Syntax, raw: &[u8]) -> Option<(usize, usize)> {
+pub(super) fn step(syntax: Syntax, raw: &[u8]) -> Option<(usize, usize)> {
     let first = *raw.first()?;
     Some(match (syntax, first) {
         (Syntax::Json, b'\\') => match raw.get(1) {

@@ -108,6 +108,8 @@ impl Stream {
             }
             self.window = Window::new(self.content, self.place, &self.content_type, &self.held);
         }
+        // A window that stays full would never move on.
+        let mut stuck = false;
         loop {
             let own = self.held.len() - self.behind;
             let Some(window) = &mut self.window else {
@@ -121,8 +123,15 @@ impl Stream {
             let read = scanner.scan_part(window, &self.held, self.behind, full, last, &mut self.findings);
             let done = read.done.min(own);
             if done == 0 {
-                return Ok(());
+                if !full || last {
+                    return Ok(());
+                }
+                if std::mem::replace(&mut stuck, true) {
+                    return Err(StreamError::Lost);
+                }
+                continue;
             }
+            stuck = false;
             self.emit(done, decide, tokens, out)?;
             if !full && !last {
                 return Ok(());

@@ -361,8 +361,8 @@ fn long_values_are_read_part_by_part() {
     const CARD: &str = "4111 1111 1111 1111";
     let filler = |length: usize| "lorem ipsum dolor ".repeat(length / 18 + 1)[..length].to_owned();
     let mut text = String::new();
-    for step in 0..40 {
-        text.push_str(&filler(WINDOW / 7 + step * 311));
+    for step in 0..12 {
+        text.push_str(&filler(WINDOW / 4 + step * 311));
         text.push_str(" pay ");
         text.push_str(CARD);
         text.push_str(" to ada@example.com ");
@@ -376,10 +376,19 @@ fn long_values_are_read_part_by_part() {
             let again = streamed(content, body.as_bytes(), pieces, LeakAction::Mask).expect("not refused");
             assert!(again == first, "{content:?} {pieces:?}");
         }
-        assert!(first == whole(content, body.as_bytes(), LeakAction::Mask), "{content:?} differs from the whole");
+        same(&first, &whole(content, body.as_bytes(), LeakAction::Mask));
         let first = String::from_utf8(first).expect("text");
         assert!(!first.contains(CARD) && !first.contains("4111+1111+1111+1111") && !first.contains("ada@"), "{content:?}");
     }
+}
+
+/// Shows where two long bodies part.
+fn same(left: &[u8], right: &[u8]) {
+    let at = left.iter().zip(right).position(|(l, r)| l != r).unwrap_or(left.len().min(right.len()));
+    let near = |bytes: &[u8]| {
+        String::from_utf8_lossy(&bytes[at.saturating_sub(60)..(at + 60).min(bytes.len())]).into_owned()
+    };
+    assert!(left == right, "at {at} of {}: `{}` is not `{}`", right.len(), near(left), near(right));
 }
 
 /// One word without an end: the window moves on all the same.
@@ -394,7 +403,7 @@ fn endless_words_pass() {
         (Content::Xml, format!("<a{}", "b".repeat(3 * WINDOW))),
     ] {
         let out = streamed(content, body.as_bytes(), &[5000], LeakAction::Mask).expect("not refused");
-        assert_eq!(String::from_utf8(out).expect("text"), body.replace("4111111111111111", "411111******1111"));
+        same(&out, body.replace("4111111111111111", "411111******1111").as_bytes());
     }
 }
 
