@@ -27,7 +27,7 @@ pub struct AnswerPolicy {
 
 /// Bodies of errors, which give way to `application/problem+json` (RFC 9457) of the same status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct ErrorPolicy {
     /// 5xx.
     pub server: bool,
@@ -45,7 +45,7 @@ impl Default for ErrorPolicy {
 
 /// Set where the answer has no such field; an absent value sets none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct HeaderPolicy {
     /// `Strict-Transport-Security`, on TLS.
     pub hsts: Option<Arc<str>>,
@@ -72,7 +72,7 @@ impl Default for HeaderPolicy {
 
 /// Attributes that each `Set-Cookie` gets where it lacks them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct CookiePolicy {
     /// On TLS.
     pub secure: bool,

@@ -25,7 +25,9 @@ enum Kind {
     Json(Box<Frames>),
     Xml(xml::Open),
     Form,
-    Text { document: bool },
+    Text {
+        document: bool,
+    },
     /// Ends of events cut it.
     Events,
 }
@@ -69,7 +71,16 @@ impl Window {
             (Content::Form, _) => Kind::Form,
             (Content::Text | Content::Graphql, _) => Kind::Text { document: true },
         };
-        Some(Self { place, kind, seen: 0, quoted: false, escaped: false, cut: 0, inside: false, opening: false })
+        Some(Self {
+            place,
+            kind,
+            seen: 0,
+            quoted: false,
+            escaped: false,
+            cut: 0,
+            inside: false,
+            opening: false,
+        })
     }
 
     fn shift(&mut self, done: usize) {
@@ -211,8 +222,7 @@ impl Scanner {
             return Read { done: 0 };
         }
         let text = bytes.get(..end).unwrap_or_default();
-        let mut sink =
-            Sink { scanner: self, response: window.place.is_response(), depth: 0, out: &mut *out };
+        let mut sink = Sink { scanner: self, response: window.place.is_response(), depth: 0, out: &mut *out };
         sink.out.trail.begin(text);
         sink.out.trail.truncated = false;
         sink.out.trail.syntax = syntax;
@@ -238,7 +248,9 @@ impl Scanner {
         window.opening = false;
         let done = match ends {
             // The quote that ends a string, the mark that ends a pair are done with too.
-            true if matches!(syntax, Syntax::Json | Syntax::Form) && end < bytes.len() => (end + 1).saturating_sub(behind),
+            true if matches!(syntax, Syntax::Json | Syntax::Form) && end < bytes.len() => {
+                (end + 1).saturating_sub(behind)
+            }
             true => end.saturating_sub(behind),
             false => cut_between(text, syntax, behind, out),
         };
@@ -275,7 +287,8 @@ fn cut_between(text: &[u8], syntax: Syntax, behind: usize, out: &Findings) -> us
     };
     let latest = text.len().saturating_sub(TAIL).max(behind + 1);
     let between = |at: &usize| {
-        text.get(*at).is_some_and(|byte| profile::class(*byte) & profile::WORD == 0 && *byte != b'\\') && whole(*at)
+        text.get(*at).is_some_and(|byte| profile::class(*byte) & profile::WORD == 0 && *byte != b'\\')
+            && whole(*at)
     };
     let lowest = latest.saturating_sub(MAX_WORD_BACK).max(behind + 1);
     let mut cut = (lowest..=latest).rev().find(between).unwrap_or(latest);

@@ -6,7 +6,7 @@ use super::fields::NodeId;
 use super::key::{self, Context};
 use super::profile::{self, Profile, WORD};
 use super::value::{Sink, Value};
-use super::{card, trail, contact, health, iban, national, person, secret};
+use super::{card, contact, health, iban, national, person, secret, trail};
 
 /// In a text without its end, what ends nearer to the cut than this may go on behind it and does not count.
 pub(super) const MARGIN: usize = 64;

@@ -142,7 +142,8 @@ pub(super) fn extent(class: &DataClass, rest: &[u8], length: usize) -> usize {
         }
         DataClass::Passport if length == 44 => {
             let second = rest.get(44..).unwrap_or_default();
-            let breaks = second.iter().take(4).take_while(|byte| matches!(byte, b'\r' | b'\n' | b' ')).count();
+            let breaks =
+                second.iter().take(4).take_while(|byte| matches!(byte, b'\r' | b'\n' | b' ')).count();
             let line = second.get(breaks..breaks + 44).unwrap_or_default();
             let fits = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'<';
             if line.len() == 44 && line.iter().all(fits) { 88 + breaks } else { 44 }

@@ -3,8 +3,8 @@
 //! Not a parser of XML: no entities beyond the five, no document type is ever followed, and unbalanced tags do no harm.
 
 use super::fields::NodeId;
-use super::trail::Syntax;
 use super::json::MAX_DEPTH;
+use super::trail::Syntax;
 use super::value::{Sink, Value};
 
 pub(super) fn scan(bytes: &[u8], truncated: bool, root: NodeId, sink: &mut Sink<'_, '_>) {
@@ -29,7 +29,13 @@ impl Open {
 }
 
 /// A part of a document; returns how much of it was read. Without `last`, text and tags that may go on are left.
-pub(super) fn scan_on(bytes: &[u8], last: bool, truncated: bool, open: &mut Open, sink: &mut Sink<'_, '_>) -> usize {
+pub(super) fn scan_on(
+    bytes: &[u8],
+    last: bool,
+    truncated: bool,
+    open: &mut Open,
+    sink: &mut Sink<'_, '_>,
+) -> usize {
     sink.out.trail.syntax = Syntax::Xml;
     let mut rest = bytes;
     while !rest.is_empty() {

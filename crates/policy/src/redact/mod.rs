@@ -68,7 +68,10 @@ impl Plan {
 
     fn note(&mut self, class: &DataClass, field: String, action: LeakAction, untokened: bool) {
         let same = |known: &&mut Change| {
-            known.class == *class && known.action == action && known.untokened == untokened && known.field == field
+            known.class == *class
+                && known.action == action
+                && known.untokened == untokened
+                && known.field == field
         };
         if let Some(known) = self.changes.iter_mut().find(same) {
             known.count = known.count.saturating_add(1);

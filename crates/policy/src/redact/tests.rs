@@ -139,9 +139,19 @@ fn bodies_keep_all_else() {
     let part = "--x\r\nContent-Disposition: form-data; name=\"pan\"\r\n\r\n4111111111111111\r\n--x--\r\n";
     check(Form, Mask, part, &part.replace("4111111111111111", "411111******1111"));
     check(Form, Drop, part, &part.replace("4111111111111111", ""));
-    check(Xml, Mask, "<a ssn=\"123-45-6789\"><b>x &amp; ada@example.com</b></a>", "<a ssn=\"***-**-6789\"><b>x &amp; a***@example.com</b></a>");
+    check(
+        Xml,
+        Mask,
+        "<a ssn=\"123-45-6789\"><b>x &amp; ada@example.com</b></a>",
+        "<a ssn=\"***-**-6789\"><b>x &amp; a***@example.com</b></a>",
+    );
     check(Xml, Drop, "<a><email>ada@example.com</email></a>", "<a><email></email></a>");
-    check(Text, Mask, "to ada@example.com, pay 4111-1111-1111-1111.", "to a***@example.com, pay 4111-11**-****-1111.");
+    check(
+        Text,
+        Mask,
+        "to ada@example.com, pay 4111-1111-1111-1111.",
+        "to a***@example.com, pay 4111-11**-****-1111.",
+    );
     check(Text, Drop, "to ada@example.com.", "to .");
     check(Text, Mask, "Bluebird starts", "*** starts");
     check(
@@ -154,21 +164,23 @@ fn bodies_keep_all_else() {
 
 #[test]
 fn authentication_data_gets_no_token() {
-    let (out, plan) = changed(Content::Json, br#"{"cvv":"123","password":"hunter22"}"#, |_| LeakAction::Tokenise);
+    let (out, plan) =
+        changed(Content::Json, br#"{"cvv":"123","password":"hunter22"}"#, |_| LeakAction::Tokenise);
     assert_eq!(String::from_utf8_lossy(&out), r#"{"cvv":"***","password":"***"}"#);
     assert!(plan.changes.iter().all(|change| change.untokened));
 }
 
 #[test]
 fn a_refused_class_changes_nothing() {
-    let (_, plan) = changed(Content::Json, br#"{"pan":"4111111111111111","email":"ada@example.com"}"#, |class| {
-        if *class == DataClass::CardNumber { LeakAction::Block } else { LeakAction::Mask }
-    });
+    let (_, plan) =
+        changed(Content::Json, br#"{"pan":"4111111111111111","email":"ada@example.com"}"#, |class| {
+            if *class == DataClass::CardNumber { LeakAction::Block } else { LeakAction::Mask }
+        });
     assert!(plan.blocked);
-    assert_eq!(plan.changes.iter().map(|c| (c.field.as_str(), c.action)).collect::<Vec<_>>(), [
-        ("/pan", LeakAction::Block),
-        ("/email", LeakAction::Mask)
-    ]);
+    assert_eq!(
+        plan.changes.iter().map(|c| (c.field.as_str(), c.action)).collect::<Vec<_>>(),
+        [("/pan", LeakAction::Block), ("/email", LeakAction::Mask)]
+    );
 }
 
 #[test]
@@ -195,7 +207,12 @@ fn rules_by_role_and_operation() {
 }
 
 /// The body as it comes out of a stream that is fed pieces of these lengths in turn.
-fn streamed(content: Content, body: &[u8], pieces: &[usize], action: LeakAction) -> Result<Vec<u8>, StreamError> {
+fn streamed(
+    content: Content,
+    body: &[u8],
+    pieces: &[usize],
+    action: LeakAction,
+) -> Result<Vec<u8>, StreamError> {
     let mut stream =
         Stream::new(content, Place::ResponseBody, "x/y", Style::default()).expect("content is read");
     let (mut out, mut rest, mut tokens) = (Vec::new(), body, Counted::default());
@@ -254,10 +271,12 @@ fn documents() -> impl Strategy<Value = serde_json::Value> {
 }
 
 fn written(document: &serde_json::Value, pretty: bool) -> String {
-    if pretty { serde_json::to_string_pretty(document) } else { serde_json::to_string(document) }.expect("json")
+    if pretty { serde_json::to_string_pretty(document) } else { serde_json::to_string(document) }
+        .expect("json")
 }
 
-const ACTIONS: [LeakAction; 4] = [LeakAction::Mask, LeakAction::Tokenise, LeakAction::Replace, LeakAction::Drop];
+const ACTIONS: [LeakAction; 4] =
+    [LeakAction::Mask, LeakAction::Tokenise, LeakAction::Replace, LeakAction::Drop];
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 128, ..ProptestConfig::default() })]
@@ -370,7 +389,9 @@ fn long_values_are_read_part_by_part() {
     let json = serde_json::json!({"before": "ada@example.com", "note": text, "after": CARD}).to_string();
     let xml = format!("<?xml version=\"1.0\"?><a><note>{text}</note><pan>{CARD}</pan></a>");
     let form = format!("a=1&note={}&pan=4111111111111111", text.replace(' ', "+").replace('@', "%40"));
-    for (content, body) in [(Content::Text, &text), (Content::Json, &json), (Content::Xml, &xml), (Content::Form, &form)] {
+    for (content, body) in
+        [(Content::Text, &text), (Content::Json, &json), (Content::Xml, &xml), (Content::Form, &form)]
+    {
         let first = streamed(content, body.as_bytes(), &[WINDOW], LeakAction::Mask).expect("not refused");
         for pieces in [&[1usize][..], &[977, 13, 65_536], &[1 << 20]] {
             let again = streamed(content, body.as_bytes(), pieces, LeakAction::Mask).expect("not refused");
@@ -378,7 +399,10 @@ fn long_values_are_read_part_by_part() {
         }
         same(&first, &whole(content, body.as_bytes(), LeakAction::Mask));
         let first = String::from_utf8(first).expect("text");
-        assert!(!first.contains(CARD) && !first.contains("4111+1111+1111+1111") && !first.contains("ada@"), "{content:?}");
+        assert!(
+            !first.contains(CARD) && !first.contains("4111+1111+1111+1111") && !first.contains("ada@"),
+            "{content:?}"
+        );
     }
 }
 
@@ -416,7 +440,10 @@ fn events_go_out_one_by_one() {
     let body = b"event: paid\ndata: {\"pan\":\"4111111111111111\",\"padding\":\"to make it long enough\"}\n\ndata: next";
     stream.feed(scanner(), body, &decide, &mut NoTokens, &mut out).expect("fed");
     let text = String::from_utf8(out).expect("text");
-    assert_eq!(text, "event: paid\ndata: {\"pan\":\"411111******1111\",\"padding\":\"to make it long enough\"}\n\n");
+    assert_eq!(
+        text,
+        "event: paid\ndata: {\"pan\":\"411111******1111\",\"padding\":\"to make it long enough\"}\n\n"
+    );
 }
 
 #[test]
