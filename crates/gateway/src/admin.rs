@@ -1,4 +1,4 @@
-//! `/livez`, `/readyz` and `/metrics`, in clear text, one request for each connection.
+//! `/livez`, `/readyz`, `/metrics` and the keys of `Probity-Principal`, in clear text, one request for each connection.
 //!
 //! Apart from the data path in all but the codec: no routing, no record, and its own small bounds.
 
@@ -24,6 +24,7 @@ const LIMITS: Limits = Limits {
     trailers: 0,
 };
 const TEXT: &str = "text/plain; charset=utf-8";
+const JWK_SET: &str = "application/jwk-set+json";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(crate) async fn serve(socket: std::net::TcpListener, shared: Weak<Shared>) {
@@ -86,6 +87,10 @@ fn page(head: &RequestHead, shared: &Shared) -> (u16, &'static str, String) {
         b"/readyz" if shared.is_draining() => (503, TEXT, "draining\n".into()),
         b"/readyz" => (503, TEXT, "no good bundle\n".into()),
         b"/metrics" => (200, PROMETHEUS, shared.metrics_text()),
-        _ => (404, TEXT, "expected `/livez`, `/readyz` or `/metrics`\n".into()),
+        b"/.well-known/jwks.json" => match shared.state.identity.jwks() {
+            Some(keys) => (200, JWK_SET, keys),
+            None => (503, TEXT, "no key\n".into()),
+        },
+        _ => (404, TEXT, "expected `/livez`, `/readyz`, `/metrics` or `/.well-known/jwks.json`\n".into()),
     }
 }

@@ -58,6 +58,8 @@ pub enum BundleRefusal {
     UpstreamHost { service: String, host: String },
     #[error("service `{service}`: its section `{section}` cannot be enforced")]
     Protection { service: String, section: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("its section `identity` cannot be enforced")]
+    Identity(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the gateway has been stopped")]
     Stopped,
 }

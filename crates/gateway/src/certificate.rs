@@ -4,6 +4,7 @@
 //! nothing; rustls does.
 
 use probity_model::Timestamp;
+use probity_model::bundle::identity::CertificateNameKind;
 
 /// One certificate of a listener's chain, leaf first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +32,9 @@ const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
+const MAIL: u8 = 0x81;
 const DNS_NAME: u8 = 0x82;
+const RESOURCE: u8 = 0x86;
 const IP_ADDRESS: u8 = 0x87;
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 
@@ -139,7 +142,54 @@ fn moment((tag, value): (u8, &[u8])) -> Option<Timestamp> {
     ))
 }
 
+/// Names by which a client may be known: those of the subject, and its common name last.
+pub(crate) fn identities(der: &[u8]) -> Vec<(CertificateNameKind, String)> {
+    identities_of(der).unwrap_or_default()
+}
+
+fn identities_of(der: &[u8]) -> Option<Vec<(CertificateNameKind, String)>> {
+    let mut body = Reader(Reader(Reader(der).expect(SEQUENCE)?).expect(SEQUENCE)?);
+    if body.peek() == Some(VERSION) {
+        body.next()?;
+    }
+    for _before_subject in 0..4 {
+        body.next()?;
+    }
+    let mut common = Vec::new();
+    let mut sets = Reader(body.expect(SEQUENCE)?);
+    while let Some(set) = sets.expect(SET) {
+        let mut pair = Reader(Reader(set).expect(SEQUENCE).unwrap_or_default());
+        if pair.expect(OBJECT_ID) == Some(&[0x55, 0x04, 3])
+            && let Some((_, value)) = pair.next()
+        {
+            common.push((CertificateNameKind::CommonName, String::from_utf8_lossy(value).into_owned()));
+        }
+    }
+    let mut names = Vec::new();
+    while let Some((tag, value)) = body.next() {
+        if tag == EXTENSIONS {
+            names = Reader(value).expect(SEQUENCE).map(|all| alternative(all, identity)).unwrap_or_default();
+        }
+    }
+    names.extend(common);
+    Some(names)
+}
+
+fn identity((tag, value): (u8, &[u8])) -> Option<(CertificateNameKind, String)> {
+    let kind = match tag {
+        MAIL => CertificateNameKind::Email,
+        DNS_NAME => CertificateNameKind::Dns,
+        RESOURCE => CertificateNameKind::Uri,
+        _ => return None,
+    };
+    Some((kind, std::str::from_utf8(value).ok()?.to_owned()))
+}
+
 fn alternative_names(extensions: &[u8]) -> Vec<String> {
+    alternative(extensions, general_name)
+}
+
+fn alternative<T>(extensions: &[u8], read: impl Fn((u8, &[u8])) -> Option<T>) -> Vec<T> {
     let mut all = Reader(extensions);
     while let Some(extension) = all.expect(SEQUENCE) {
         let mut extension = Reader(extension);
@@ -149,10 +199,7 @@ fn alternative_names(extensions: &[u8]) -> Vec<String> {
         while let Some((tag, value)) = extension.next() {
             if tag == OCTET_STRING {
                 let mut names = Reader(Reader(value).expect(SEQUENCE).unwrap_or_default());
-                return std::iter::from_fn(|| names.next())
-                    .filter_map(general_name)
-                    .take(MAX_NAMES)
-                    .collect();
+                return std::iter::from_fn(|| names.next()).filter_map(read).take(MAX_NAMES).collect();
             }
         }
     }

@@ -130,6 +130,7 @@ impl Gateway {
         let (metrics, endpoints) = (Metrics::default(), Endpoints::new(workers.len()));
         let state = Arc::new(State::default());
         state.identity.tokens.unseal_with(&options.sealing_key);
+        state.identity.unlock(&options.identity_key).map_err(|_| GatewayError::Random)?;
         let plan = Plan::build(refusing_bundle(), true, &endpoints, &metrics, &state)?;
         let observer = Observer::new(options.id, &options.identity_key, options.identity_key_version, tuning)
             .ok_or(GatewayError::Random)?;

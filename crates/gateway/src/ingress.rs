@@ -26,6 +26,7 @@ use tokio_rustls::{TlsAcceptor, TlsStream};
 
 pub(crate) use self::call::Call;
 pub(crate) use self::refusal::{Prepared, Stop};
+use crate::enforce::identity::{ClientCertificate, LineMemory};
 use crate::gateway::Shared;
 use crate::io::Io;
 use crate::listener::Entrance;
@@ -66,11 +67,23 @@ pub(crate) struct Line {
     tls: Option<Tls>,
     credentials: CredentialCache,
     agents: AgentCache,
+    /// What the client's certificate, verified by TLS, says.
+    certificate: Option<ClientCertificate>,
+    identity: LineMemory,
 }
 
 impl Line {
     fn shared(&self) -> &Arc<Shared> {
         &self.seat.shared
+    }
+
+    pub fn certificate(&self) -> Option<&ClientCertificate> {
+        self.certificate.as_ref()
+    }
+
+    /// What calls of this connection remember of their caller.
+    pub fn identity(&self) -> &LineMemory {
+        &self.identity
     }
 
     fn watch(&self) -> Watched {
@@ -82,8 +95,8 @@ impl Line {
 pub(crate) async fn serve(seat: Seat, stream: StdStream, peer: SocketAddr, entrance: Arc<Entrance>) {
     let Ok(stream) = TcpStream::from_std(stream) else { return };
     let plan = seat.shared.plan();
-    let (io, tls, h2) = match entrance.tls.load_full() {
-        None => (Io::Tcp(stream), None, false),
+    let (io, tls, certificate, h2) = match entrance.tls.load_full() {
+        None => (Io::Tcp(stream), None, None, false),
         Some(server) => {
             let patience = Duration::from_millis(plan.timeouts().head_ms);
             let accepted = TlsAcceptor::from(Arc::clone(&server.config)).accept(stream);
@@ -97,7 +110,9 @@ pub(crate) async fn serve(seat: Seat, stream: StdStream, peer: SocketAddr, entra
                 seat.shared.count_handshake(&entrance.name, tls);
             }
             let h2 = connection.alpn_protocol() == Some(b"h2");
-            (Io::Tls(Box::new(TlsStream::Server(stream))), tls, h2)
+            let leaf = connection.peer_certificates().and_then(|chain| chain.first());
+            let certificate = leaf.map(|leaf| ClientCertificate::read(leaf));
+            (Io::Tls(Box::new(TlsStream::Server(stream))), tls, certificate, h2)
         }
     };
     let line = Arc::new(Line {
@@ -106,6 +121,8 @@ pub(crate) async fn serve(seat: Seat, stream: StdStream, peer: SocketAddr, entra
         tls,
         credentials: CredentialCache::default(),
         agents: AgentCache::default(),
+        certificate,
+        identity: LineMemory::default(),
     });
     let watched = line.watch();
     watched.attach_here().await;

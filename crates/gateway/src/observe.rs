@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::hmac;
-use probity_model::{GatewayId, RequestId, Timestamp};
+use probity_model::{GatewayId, Principal, RequestId, Timestamp};
 use probity_policy::classify::Content;
 
 use crate::gateway::Tuning;
@@ -98,6 +98,16 @@ impl Observer {
     /// A hash for caches: never recorded, another one in each process.
     pub fn local_hash(&self, value: &[u8]) -> u64 {
         self.local.hash(value)
+    }
+
+    /// The name of a proved caller in records: a keyed hash of issuer and subject.
+    pub fn identity_of(&self, principal: &Principal) -> [u8; 16] {
+        let mut context = hmac::Context::with_key(&self.identity);
+        for part in [b"probity-identity-v1", principal.issuer.as_bytes(), principal.subject.as_bytes()] {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        context.sign().as_ref().first_chunk().copied().unwrap_or_default()
     }
 
     pub fn segment_hash(&self, segment: &str) -> u64 {

@@ -79,6 +79,7 @@ impl Plan {
         metrics: &Metrics,
         state: &Arc<State>,
     ) -> Result<Self, BundleRefusal> {
+        state.identity.prepare(&bundle).map_err(BundleRefusal::Identity)?;
         let services: Result<_, _> = bundle
             .services
             .iter()

@@ -329,6 +329,13 @@ impl Call {
             request_body: &self.request_body,
             response_body: &self.response_body,
             exposed_upstream: self.exposed_upstream,
+            caller: self.principal.as_ref().map(|principal| {
+                let observer = &self.line.shared().observer;
+                (
+                    principal.proof.scheme,
+                    self.line.identity().name(principal, |principal| observer.identity_of(principal)),
+                )
+            }),
         }
     }
 

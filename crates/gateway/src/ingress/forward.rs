@@ -63,6 +63,16 @@ impl Origin {
         self.host = said.host;
     }
 
+    /// Whether the client came over TLS, as far as trusted proxies tell.
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The host, and port where there is one, that the client asked for.
+    pub fn authority<'a>(&'a self, head: &'a RequestHead) -> &'a [u8] {
+        self.host.as_deref().or(head.host()).unwrap_or_default()
+    }
+
     /// Writes the values; `own_host` is what the client asked for.
     pub fn fields(&self, own_host: Option<&[u8]>, out: &mut ForwardedFields) {
         out.addresses.reserve(ROOM);

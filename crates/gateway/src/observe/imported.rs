@@ -133,6 +133,7 @@ impl ImportObserver {
             request_body: &request_body,
             response_body: &response_body,
             exposed_upstream: false,
+            caller: None,
         };
         let ending = Ending {
             status: call.status,

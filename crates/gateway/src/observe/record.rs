@@ -6,7 +6,8 @@ use std::sync::Arc;
 use probity_http1::{RequestHead, ResponseHead};
 use probity_model::class::ClassGroup;
 use probity_model::exchange::{
-    Authentication, Durations, End, Exchange, PathRef, Protocol, Tls, UserAgentClass,
+    Authentication, AuthenticationState, CredentialScheme, Durations, End, Exchange, PathRef, Protocol, Tls,
+    UserAgentClass,
 };
 use probity_model::{
     DataClass, Decision, Place, RequestId, ServiceId, Signal, Signals, Template, Timestamp, path,
@@ -43,6 +44,8 @@ pub(crate) struct Observed<'a> {
     pub request_body: &'a Tee,
     pub response_body: &'a Tee,
     pub exposed_upstream: bool,
+    /// How a proved caller was proved, and their name in records.
+    pub caller: Option<(CredentialScheme, [u8; 16])>,
 }
 
 /// How it ended.
@@ -129,6 +132,7 @@ fn fill(
     };
     query.truncate(MAX_QUERY_NAMES);
     signals.0 |= findings.signals.0;
+    let authentication = authentication(observer, &call);
     let classes = std::mem::take(&mut findings.hits);
     let sensitive =
         |class: &DataClass| !matches!(class.group(), ClassGroup::Custom) && *class != DataClass::IpAddress;
@@ -157,10 +161,22 @@ fn fill(
         request_bytes: ending.request_bytes,
         response_bytes: ending.response_bytes,
         durations: ending.durations,
-        authentication: call.facts.map_or(Authentication::none(), |facts| facts.authentication.clone()),
+        authentication,
         classes,
         signals,
         decisions: ending.decisions,
+    }
+}
+
+fn authentication(observer: &Observer, call: &Observed<'_>) -> Authentication {
+    let presented = call.facts.map_or(Authentication::none(), |facts| facts.authentication.clone());
+    let Some((scheme, identity)) = call.caller else { return presented };
+    Authentication {
+        state: AuthenticationState::Verified,
+        scheme: if presented.scheme == CredentialScheme::None { scheme } else { presented.scheme },
+        identity: Some(identity),
+        credential: presented.credential,
+        key_version: observer.key_version,
     }
 }
 
