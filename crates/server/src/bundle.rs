@@ -3,7 +3,7 @@
 mod answers;
 mod authorization;
 mod contract;
-mod identity;
+pub mod identity;
 mod leaks;
 mod limits;
 mod network;

@@ -31,6 +31,9 @@ pub struct Config {
     pub data: PathBuf,
     #[serde(default)]
     pub gateway: GatewayConfig,
+    /// Who may call, for every service.
+    #[serde(default)]
+    pub identity: identity::IdentityConfig,
     /// The APIs that Probity stands in front of.
     pub services: Vec<ServiceConfig>,
     /// Classes of data besides the built-in ones.
@@ -203,6 +206,9 @@ pub struct ServiceConfig {
     /// Accountable owner of operations that name none.
     #[serde(default)]
     pub owner: Option<String>,
+    /// `production`, `test` or another: credentials of another environment are refused where callers are proved.
+    #[serde(default)]
+    pub environment: Option<String>,
     /// Who calls it: public, partner, internal or sandbox.
     #[serde(default)]
     pub audience: Option<Audience>,

@@ -95,6 +95,8 @@ impl Loaded {
                 service.upstreams.iter().filter_map(|upstream| upstream.ca.as_ref()).map(|ca| self.path(ca)),
             );
         }
+        let credentials = self.config.identity.consumers.iter().flat_map(|consumer| &consumer.credentials);
+        files.extend(credentials.filter_map(|each| each.file.as_ref()).map(|file| self.path(file)));
         for tls in self.config.gateway.listen.iter().filter_map(|listen| listen.tls.as_ref()) {
             files.extend([self.path(&tls.certificate), self.path(&tls.key)]);
         }

@@ -12,6 +12,7 @@ mod harness;
 mod bodies;
 mod forwarding;
 mod h2;
+mod identity;
 mod lifecycle;
 mod network;
 mod records;

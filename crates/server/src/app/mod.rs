@@ -11,6 +11,7 @@ mod finding;
 mod import;
 mod inventory;
 mod judge;
+mod key;
 mod ledger;
 mod policy;
 mod reload;

@@ -253,8 +253,13 @@ impl App {
         Ok(StagedStatus { by: staged.by, at: staged.at, untried, calls, flagged, rules })
     }
 
-    pub(super) fn sign_and_publish(&mut self, bundle: Bundle, at: Timestamp) -> anyhow::Result<SignedBundle> {
+    pub(super) fn sign_and_publish(
+        &mut self,
+        mut bundle: Bundle,
+        at: Timestamp,
+    ) -> anyhow::Result<SignedBundle> {
         let revision = bundle.revision;
+        self.add_directory(&mut bundle)?;
         let seed = self.vault.signing_seed("bundle")?;
         let signed = probity_gateway::sign_bundle(seed.expose(), &bundle);
         let digest = Digest(probity_ledger::sha256(signed.bundle.as_bytes()));

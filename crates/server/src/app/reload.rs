@@ -118,8 +118,9 @@ impl App {
     /// What a bundle would hold now, whatever its revision and time.
     fn bundle_content(&self, at: Timestamp) -> anyhow::Result<Option<probity_model::Bundle>> {
         let Some(loaded) = &self.loaded else { return Ok(None) };
-        let bundle = crate::bundle::compile(loaded, &self.sources, 0, Timestamp(0), self.catalogue)
+        let mut bundle = crate::bundle::compile(loaded, &self.sources, 0, Timestamp(0), self.catalogue)
             .map_err(|problem| anyhow::anyhow!("{problem} (at {at})"))?;
+        self.add_directory(&mut bundle)?;
         Ok(Some(bundle))
     }
 

@@ -15,8 +15,7 @@ const CHECKSUM_SIGNS: usize = 6;
 /// Longest name of an environment inside a key.
 const MAX_ENVIRONMENT: usize = 16;
 /// Longest key; nothing longer is read.
-pub(super) const MAX_KEY_BYTES: usize =
-    KEY_PREFIX.len() + MAX_ENVIRONMENT + 1 + SECRET_SIGNS + CHECKSUM_SIGNS;
+const MAX_KEY_BYTES: usize = KEY_PREFIX.len() + MAX_ENVIRONMENT + 1 + SECRET_SIGNS + CHECKSUM_SIGNS;
 /// Signs that lists show of a key, after prefix and environment.
 const SHOWN_SIGNS: usize = 6;
 
@@ -66,6 +65,9 @@ pub fn mint_key(environment: &str, random: &[u8]) -> Result<String, KeyFault> {
 /// # Errors
 /// [`KeyFault::Form`] or [`KeyFault::Checksum`].
 pub fn check_key(key: &[u8]) -> Result<&[u8], KeyFault> {
+    if key.len() > MAX_KEY_BYTES {
+        return Err(KeyFault::Form);
+    }
     let rest = key.strip_prefix(KEY_PREFIX.as_bytes()).ok_or(KeyFault::Form)?;
     let end = memchr::memchr(b'_', rest).ok_or(KeyFault::Form)?;
     let (environment, secret) = rest.split_at_checked(end).ok_or(KeyFault::Form)?;
