@@ -282,6 +282,8 @@ impl Guard {
         let seen = Presented::read(head, &self.places, &self.directory.forgeable);
         if seen.repeated {
             proved.refuse(REPEATED);
+            proved.forged = seen.forged;
+            return proved;
         }
         if let Some(authorization) = seen.authorization {
             proved.any = true;
