@@ -55,7 +55,7 @@ pub enum Command {
     Up(UpArgs),
     /// Run the demo API with traffic, judge it, print what was found, and exit.
     #[cfg(feature = "demo")]
-    #[command(after_help = "Example:\n  probity demo --format json")]
+    #[command(after_help = "Example:\n  probity demo --format json\n  probity demo --enforce")]
     Demo(DemoArgs),
     /// Read recorded calls (HAR, nginx, Apache or Envoy JSON access logs) instead of going inline.
     #[command(
@@ -166,6 +166,10 @@ pub struct UpArgs {
     #[cfg(feature = "demo")]
     #[arg(long, conflicts_with = "config")]
     pub demo: bool,
+    /// With --demo: protect the demo API instead of only observing it.
+    #[cfg(feature = "demo")]
+    #[arg(long, requires = "demo")]
+    pub enforce: bool,
 }
 
 #[cfg(feature = "demo")]
@@ -176,6 +180,9 @@ pub struct DemoArgs {
     pub calls: usize,
     #[arg(long, default_value_t = 20_261_102)]
     pub seed: u64,
+    /// Protect the demo API: refuse, mask and strip what does harm, then try every planted fault.
+    #[arg(long)]
+    pub enforce: bool,
     /// Keep the data folder and the HTML reports here.
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,

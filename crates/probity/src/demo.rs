@@ -20,6 +20,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::{DemoArgs, Format};
+use crate::enforcement::{self, Enforcement};
 use crate::exit::{Exit, Failure};
 use crate::session::{self, Place};
 use crate::{output, render, up};
@@ -40,6 +41,9 @@ pub struct DemoReport {
     pub ledger: LedgerStatus,
     pub records: RecordStatus,
     pub traffic: TrafficSummary,
+    /// With --enforce.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enforcement: Option<Enforcement>,
     pub timings: Timings,
 }
 
@@ -114,7 +118,13 @@ impl Drop for Clinic {
 }
 
 /// Writes the clinic's documents and a configuration for them.
-fn write_files(folder: &Path, clinic: SocketAddr, listen: &str, admin: &str) -> anyhow::Result<Loaded> {
+fn write_files(
+    folder: &Path,
+    clinic: SocketAddr,
+    listen: &str,
+    admin: &str,
+    enforce: bool,
+) -> anyhow::Result<Loaded> {
     use probity_clinic::documents;
     std::fs::create_dir_all(folder)?;
     let mut files = vec![
@@ -130,18 +140,34 @@ fn write_files(folder: &Path, clinic: SocketAddr, listen: &str, admin: &str) -> 
         }
         std::fs::write(path, text)?;
     }
-    let text = format!(
+    let observing = format!(
         "version: 1\ntenant: clinic-demo\ndata: data\ngateway:\n  listen:\n    - address: \"{listen}\"\n  admin: \"{admin}\"\n\
          services:\n  - name: clinic\n    hosts: [{HOST}, 127.0.0.1, localhost]\n    upstreams:\n      - url: \"http://{clinic}\"\n    \
          specifications: [openapi.yaml, openapi-v1.yaml]\n    codeowners: CODEOWNERS\n\
          inventory:\n  window: 1s\n"
     );
+    let text = if enforce { protecting(clinic, listen, admin)? } else { observing };
     let file = folder.join("probity.yaml");
     std::fs::write(&file, &text)?;
+    std::fs::write(folder.join("introspection.secret"), probity_clinic::credentials::INTROSPECTION_SECRET)?;
     Loaded::parse(&file, text).map_err(|faults| {
         let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("the demo's own configuration has faults:\n{}", lines.join("\n"))
     })
+}
+
+/// The clinic's own configuration with the addresses of this run.
+fn protecting(clinic: SocketAddr, listen: &str, admin: &str) -> anyhow::Result<String> {
+    let mut text = probity_clinic::documents::PROBITY.to_owned();
+    for (by_hand, here) in [
+        ("127.0.0.1:8080", listen.to_owned()),
+        ("127.0.0.1:9901", admin.to_owned()),
+        ("127.0.0.1:8090", clinic.to_string()),
+    ] {
+        anyhow::ensure!(text.contains(by_hand), "the clinic's configuration does not name {by_hand}");
+        text = text.replace(by_hand, &here);
+    }
+    Ok(text)
 }
 
 struct Demo {
@@ -159,22 +185,26 @@ impl Demo {
         root: Root,
         listen: &str,
         admin: &str,
+        enforce: bool,
     ) -> anyhow::Result<Self> {
         let started = Instant::now();
         let clinic = Clinic::start()?;
-        let loaded = write_files(folder, clinic.address, listen, admin)?;
+        let loaded = write_files(folder, clinic.address, listen, admin, enforce)?;
         let options = OpenOptions { root, data: loaded.data_dir(), ..place.options(Some(loaded)) };
         let running = run::start(options).await?;
         let timings = Timings { listening_ms: elapsed(started), ..Timings::default() };
         Ok(Self { clinic, running, folder: folder.to_path_buf(), started, timings })
     }
 
-    async fn drive(&mut self, plan: &Plan) -> anyhow::Result<TrafficReport> {
-        let began = Instant::now();
+    fn target(&self) -> anyhow::Result<Target> {
         let listeners = self.running.gateway().listeners();
         let (_, authority) = listeners.first().context("the gateway has no listener")?;
-        let target = Target { authority: *authority, host: HOST.to_owned() };
-        let report = traffic::drive(&target, plan).await;
+        Ok(Target { authority: *authority, host: HOST.to_owned() })
+    }
+
+    async fn drive(&mut self, plan: &Plan) -> anyhow::Result<TrafficReport> {
+        let began = Instant::now();
+        let report = traffic::drive(&self.target()?, plan).await;
         self.timings.traffic_ms = elapsed(began);
         let began = Instant::now();
         self.settle(report.calls).await?;
@@ -196,6 +226,20 @@ impl Demo {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Tries the planted faults, once the traffic is over.
+    async fn enforcement(
+        &self,
+        enforce: bool,
+        traffic: &TrafficReport,
+    ) -> anyhow::Result<Option<Enforcement>> {
+        if !enforce {
+            return Ok(None);
+        }
+        let tried = enforcement::of(&self.target()?, traffic).await;
+        self.settle(traffic.calls).await?;
+        Ok(Some(tried))
     }
 
     async fn command(&self, command: Command) -> anyhow::Result<Reply> {
@@ -242,7 +286,7 @@ pub fn run(place: &Place, args: &DemoArgs, format: Format) -> Result<Exit, Failu
     let plan = Plan { seed: args.seed, calls: args.calls, ..Plan::default() };
     // A kept folder can be opened again; its key lies beside the data, not in it.
     let root = args.keep.as_ref().map_or(Root::Ephemeral, |folder| Root::File(folder.join("root.key")));
-    let report = session::runtime()?.block_on(headless(place, &folder, root, &plan))?;
+    let report = session::runtime()?.block_on(headless(place, &folder, root, &plan, args.enforce))?;
     match format {
         Format::Json => output::json(&report)?,
         Format::Text => {
@@ -250,6 +294,9 @@ pub fn run(place: &Place, args: &DemoArgs, format: Format) -> Result<Exit, Failu
             output::text(&render::findings(&report.findings, TOP));
             output::text(&render::frameworks(&report.frameworks));
             output::text(&render::ledger_line(&report.ledger));
+            if let Some(enforcement) = &report.enforcement {
+                output::text(&enforcement::text(enforcement));
+            }
             if let Some(folder) = &args.keep {
                 let shown = folder.display();
                 output::text(&format!(
@@ -258,12 +305,22 @@ pub fn run(place: &Place, args: &DemoArgs, format: Format) -> Result<Exit, Failu
             }
         }
     }
-    Ok(if report.ledger.verified { Exit::Clean } else { Exit::Failed })
+    let stopped = report.enforcement.as_ref().is_none_or(|enforcement| {
+        enforcement.faults_stopped == enforcement.faults_stoppable && enforcement.legitimate_blocked == 0
+    });
+    Ok(if report.ledger.verified && stopped { Exit::Clean } else { Exit::Failed })
 }
 
-async fn headless(place: &Place, folder: &Path, root: Root, plan: &Plan) -> anyhow::Result<DemoReport> {
-    let mut demo = Demo::start(place, folder, root, "127.0.0.1:0", "127.0.0.1:0").await?;
+async fn headless(
+    place: &Place,
+    folder: &Path,
+    root: Root,
+    plan: &Plan,
+    enforce: bool,
+) -> anyhow::Result<DemoReport> {
+    let mut demo = Demo::start(place, folder, root, "127.0.0.1:0", "127.0.0.1:0", enforce).await?;
     let traffic = demo.drive(plan).await?;
+    let enforcement = demo.enforcement(enforce, &traffic).await?;
     let status = demo.status().await?;
     let findings = demo.findings().await?;
     demo.write_reports(&status).await?;
@@ -285,6 +342,7 @@ async fn headless(place: &Place, folder: &Path, root: Root, plan: &Plan) -> anyh
             attacks: traffic.attacks,
             failed: traffic.failed,
         },
+        enforcement,
         timings,
     })
 }
@@ -304,15 +362,16 @@ fn verify_stopped(data: &Path, mut status: LedgerStatus) -> anyhow::Result<Ledge
 }
 
 /// `probity up --demo`: stays until interrupted.
-pub fn up(place: &Place) -> Result<Exit, Failure> {
+pub fn up(place: &Place, enforce: bool) -> Result<Exit, Failure> {
     let folder = up_folder(place)?;
     session::runtime()?.block_on(async {
         let listen = free("127.0.0.1:8080");
         let admin = free("127.0.0.1:9901");
-        let mut demo = Demo::start(place, &folder, Root::Ephemeral, listen, admin).await?;
+        let mut demo = Demo::start(place, &folder, Root::Ephemeral, listen, admin, enforce).await?;
         output::text(&format!("demo API    http://{} (behind Probity)", demo.clinic.address));
         output::text(up::listening(&demo.running).trim_end());
         let traffic = demo.drive(&Plan::default()).await?;
+        let enforcement = demo.enforcement(enforce, &traffic).await?;
         let status = demo.status().await?;
         let findings = demo.findings().await?;
         let reports = demo.write_reports(&status).await?;
@@ -321,6 +380,9 @@ pub fn up(place: &Place) -> Result<Exit, Failure> {
             traffic.calls,
             traffic.by_consumer.len()
         ));
+        if let Some(enforcement) = &enforcement {
+            output::text(&enforcement::text(enforcement));
+        }
         output::text(&render::inventory_line(&status.inventory));
         output::text(&format!("findings    {} open", findings.len()));
         output::text(render::findings(&findings, TOP).trim_end());

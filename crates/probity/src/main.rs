@@ -8,6 +8,8 @@ mod cli;
 mod commands;
 #[cfg(feature = "demo")]
 mod demo;
+#[cfg(feature = "demo")]
+mod enforcement;
 mod exit;
 mod output;
 mod render;

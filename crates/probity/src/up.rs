@@ -12,7 +12,7 @@ use crate::{output, render};
 pub fn run(place: &Place, args: &UpArgs) -> Result<Exit, Failure> {
     #[cfg(feature = "demo")]
     if args.demo {
-        return crate::demo::up(place);
+        return crate::demo::up(place, args.enforce);
     }
     let loaded = session::load(&args.config)?;
     let runtime = session::runtime()?;

@@ -8,6 +8,9 @@ pub const SPECIFICATION: &str = include_str!("../openapi.yaml");
 /// The specification of the version before, whose operations were removed.
 pub const SPECIFICATION_V1: &str = include_str!("../openapi-v1.yaml");
 
+/// A configuration of Probity that protects the clinic, with the addresses of a start by hand.
+pub const PROBITY: &str = include_str!("../probity.yaml");
+
 /// Who owns which route file.
 pub const CODEOWNERS: &str = include_str!("../CODEOWNERS");
 
