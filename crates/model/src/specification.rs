@@ -23,6 +23,9 @@ pub struct Specification {
     pub audience: Option<String>,
     pub security_schemes: Vec<SecurityScheme>,
     pub operations: Vec<SpecifiedOperation>,
+    /// Schemas that the operations' contracts refer to.
+    #[serde(default)]
+    pub schemas: crate::bundle::contract::SchemaTable,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -76,6 +79,9 @@ pub struct SpecifiedOperation {
     pub parameters: Vec<Parameter>,
     pub request: Vec<BodySchema>,
     pub responses: Vec<ResponseSchema>,
+    /// The same whole, for judging calls; absent when it could not be read whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<Arc<crate::bundle::contract::OperationContract>>,
     pub span: Span,
 }
 
