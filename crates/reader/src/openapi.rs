@@ -10,6 +10,7 @@
 //! medium, it is read, though the document breaks the specification or something is left out; low, a slip.
 
 mod class;
+mod contract;
 mod document;
 mod operation;
 mod reference;

@@ -8,6 +8,7 @@ use probity_model::specification::{
 };
 use probity_model::{Severity, Span};
 
+use super::contract::Contracts;
 use super::reference::{Documents, Key, Resolver};
 use super::schema::Schemas;
 use super::security::Schemes;
@@ -49,6 +50,7 @@ pub(super) struct Reader<'t, 'd> {
     pub(super) root: Option<Node<'t>>,
     pub(super) diagnostics: &'d mut Diagnostics,
     pub(super) schemas: Schemas<'t>,
+    pub(super) contracts: Contracts<'t>,
     pub(super) schemes: Schemes<'t>,
     pub(super) is_3_1: bool,
     /// Where each operation id was first given.
@@ -86,6 +88,7 @@ impl<'t, 'd> Reader<'t, 'd> {
             root,
             diagnostics,
             schemas: Schemas::new(resolver, is_3_1, bodies),
+            contracts: Contracts::default(),
             schemes,
             is_3_1,
             operation_ids: HashMap::new(),
@@ -130,6 +133,10 @@ impl<'t, 'd> Reader<'t, 'd> {
                 format!("{} bodies have more fields than are read; the outer ones are", self.schemas.cut);
             self.tell(Severity::Info, self.root, message, "");
         }
+        if self.contracts.cut {
+            let message = "the schemas are more than are kept; what refers to the rest cannot be judged";
+            self.tell(Severity::High, self.root, message, "split the document");
+        }
         Specification {
             file: self.root.map_or_else(|| Arc::from(""), |root| Arc::clone(root.tree().file())),
             openapi: self.get("openapi").and_then(Node::text).unwrap_or_default().to_owned(),
@@ -141,6 +148,7 @@ impl<'t, 'd> Reader<'t, 'd> {
             audience,
             security_schemes: self.schemes.list,
             operations: self.operations,
+            schemas: self.contracts.into_table(),
         }
     }
 

@@ -63,6 +63,7 @@ impl<'t> Reader<'t, '_> {
         let tags = node.get("tags").into_iter().flat_map(Node::items).take(MAX_TAGS);
         let tags: Vec<String> = tags.filter_map(short).collect();
         self.charge(1 + parts(&security) + tags.len());
+        let contract = self.contract(item, node, &security);
         Some(SpecifiedOperation {
             method: Arc::from(method.to_ascii_uppercase()),
             template,
@@ -78,6 +79,7 @@ impl<'t> Reader<'t, '_> {
             parameters,
             request: self.request(method, node),
             responses: self.responses(node, &span),
+            contract,
             span,
         })
     }

@@ -1,10 +1,10 @@
 //! Tests of contracts: tables for each keyword and style, agreement with a reference validator, hostile input.
 
 mod body;
-mod graphql;
-mod json;
 mod keywords;
 mod parameters;
+mod queries;
+mod reading;
 
 use super::*;
 use probity_model::bundle::contract::*;
