@@ -24,6 +24,8 @@ const MAX_IN_PLACE: u32 = 64;
 /// Schemas that apply to one place.
 const MAX_APPLICABLE: usize = 256;
 const MAX_NAME: usize = 40;
+/// The same of one with digits in it: tokens have some.
+const MAX_MIXED: usize = 16;
 
 /// Which way the body goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -865,5 +867,9 @@ fn push_name(pointer: &mut String, name: &str) {
 pub(crate) fn shown(name: &str) -> String {
     let digits = name.bytes().filter(u8::is_ascii_digit).count();
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.$".contains(&byte));
-    if plain && name.len() <= MAX_NAME && digits <= 4 { name.to_owned() } else { "{name}".to_owned() }
+    if plain && name.len() <= MAX_NAME && (digits == 0 || digits <= 4 && name.len() <= MAX_MIXED) {
+        name.to_owned()
+    } else {
+        "{name}".to_owned()
+    }
 }

@@ -83,10 +83,10 @@ fn holds_its_bounds() {
         ("12345", Some(JsonFault::NumberLength)),
         ("[[1,2,3,4],[1,2,3,4],[1,2,3,4],[1,2,3,4]]", Some(JsonFault::Values)),
         ("{\"a\":1,\"a\":1}", Some(JsonFault::DuplicateKey)),
-        ("{\"a\":1,\"\\u0061\":1}", Some(JsonFault::DuplicateKey)),
     ] {
         assert_eq!(parse(text.as_bytes(), &few).err(), expected, "{text}");
     }
+    assert_eq!(parse(b"{\"a\":1,\"\\u0061\":1}", &limits()).err(), Some(JsonFault::DuplicateKey));
     let deep = "[".repeat(100_000);
     assert_eq!(
         parse(deep.as_bytes(), &BodyLimits { json_depth: u32::MAX, ..limits() }).err(),
