@@ -6,13 +6,15 @@
 //! was read (`probity-policy`), and deciding which of it is true (`probity-graph`).
 //!
 //! Start with [`yaml::Tree`], the spanned tree under everything; [`config`] reads our own YAML into types,
-//! [`openapi`] reads specifications, [`har`] and [`accesslog`] read recorded calls, [`codeowners`] reads owners.
+//! [`openapi`] reads specifications, [`har`] and [`accesslog`] read recorded calls, [`codeowners`] reads owners,
+//! [`graphql`] reads schemas.
 
 pub mod accesslog;
 pub mod cidr;
 pub mod codeowners;
 pub mod config;
 pub mod diagnostics;
+pub mod graphql;
 pub mod har;
 pub mod import;
 mod nearest;

@@ -8,6 +8,7 @@
     reason = "tests fail by panicking, also in their helper functions"
 )]
 
+mod contract;
 mod golden;
 mod import;
 mod mutation;

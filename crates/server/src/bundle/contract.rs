@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use probity_model::EnforcementMode;
 use probity_model::bundle::contract::{
-    BodyLimits, ContractPolicy, FieldCost, GraphqlLimits, GraphqlPolicy, OperationRule, TabledContract, Unknown,
+    BodyLimits, ContractPolicy, FieldCost, GraphqlLimits, GraphqlPolicy, OperationRule, TabledContract,
+    Unknown,
 };
 use probity_reader::config::ByteSize;
 
@@ -70,9 +71,10 @@ fn add_contracts(context: &Context<'_>, policy: &mut ContractPolicy) {
             }
         }
     }
-    let own = context.operations.iter().map(|operation| {
-        known.get(&(Arc::clone(&operation.method), operation.template.shape())).cloned()
-    });
+    let own = context
+        .operations
+        .iter()
+        .map(|operation| known.get(&(Arc::clone(&operation.method), operation.template.shape())).cloned());
     policy.operations = own.collect();
 }
 
@@ -144,8 +146,16 @@ fn compile_graphql(context: &Context<'_>, config: &GraphqlConfig) -> Result<Grap
             batch: config.batch.unwrap_or(usual.batch),
             introspection: config.introspection,
         },
-        costs: config.costs.iter().map(|(field, cost)| FieldCost { field: field.clone(), cost: *cost }).collect(),
-        multipliers: if config.multipliers.is_empty() { defaults.multipliers } else { config.multipliers.clone() },
+        costs: config
+            .costs
+            .iter()
+            .map(|(field, cost)| FieldCost { field: field.clone(), cost: *cost })
+            .collect(),
+        multipliers: if config.multipliers.is_empty() {
+            defaults.multipliers
+        } else {
+            config.multipliers.clone()
+        },
         schema,
     })
 }
