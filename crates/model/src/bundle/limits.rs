@@ -18,6 +18,18 @@ pub const MAX_STEPS: usize = 8;
 /// The highest number of different names or addresses that a step may wait for: beyond it the estimate is worth little.
 pub const MAX_DISTINCT: u32 = 100;
 
+/// Fields that the answer of a challenge may set beside its content type.
+pub const CHALLENGE_FIELDS: [&str; 8] = [
+    "content-language",
+    "content-security-policy",
+    "link",
+    "referrer-policy",
+    "refresh",
+    "set-cookie",
+    "www-authenticate",
+    "x-frame-options",
+];
+
 /// Of one service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LimitPolicy {
@@ -219,7 +231,7 @@ pub enum EscalationAction {
     Challenge,
     /// All calls are refused for this long.
     Block { ms: u64 },
-    /// The credential is revoked for this long, in all services.
+    /// The token counts no longer in any service, and calls of its caller are refused here for this long.
     Revoke { ms: u64 },
 }
 

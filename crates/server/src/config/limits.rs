@@ -148,7 +148,7 @@ pub struct StepConfig {
     /// All calls are refused for so long.
     #[serde(default)]
     pub block: Option<Duration>,
-    /// The credential is revoked for so long.
+    /// The token counts no longer in any service, and calls of its caller are refused here for so long.
     #[serde(default)]
     pub revoke: Option<Duration>,
 }
