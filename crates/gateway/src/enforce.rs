@@ -101,6 +101,9 @@ impl Guards {
         if let Some(guard) = &self.answers {
             stage(call, Stage::Answers, guard.mode, async |call| guard.judge_request(call)).await?;
         }
+        if let Some(guard) = &self.limits {
+            stage(call, Stage::Limits, guard.mode, async |call| guard.judge_stranger(call).await).await?;
+        }
         if let Some(guard) = &self.identity {
             stage(call, Stage::Identity, guard.mode, async |call| guard.identify(call).await).await?;
         }
@@ -124,11 +127,15 @@ impl Guards {
         let contract = self.contract.as_ref().and_then(|guard| guard.wants_body(call));
         let authorization = self.authorization.as_ref().and_then(|guard| guard.wants_body(call));
         let leaks = self.leaks.as_ref().and_then(|guard| guard.wants_body(call));
-        contract.max(authorization).max(leaks)
+        let limits = self.limits.as_ref().and_then(|guard| guard.wants_body(call));
+        contract.max(authorization).max(leaks).max(limits)
     }
 
     /// Judges the held body, which may be changed.
     pub async fn judge_body(&self, call: &mut Call) -> Result<(), Stop> {
+        if let Some(guard) = &self.limits {
+            stage(call, Stage::Limits, guard.mode, async |call| guard.judge_body(call).await).await?;
+        }
         if let Some(guard) = &self.contract {
             stage(call, Stage::Contract, guard.mode, async |call| guard.judge_body(call)).await?;
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpStream as StdStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,7 +14,7 @@ use probity_model::exchange::Tls;
 use probity_model::{GatewayId, Timestamp};
 
 use crate::bundle::{self, BundleRefusal, refusing_bundle};
-use crate::enforce::State;
+use crate::enforce::{State, limits};
 use crate::ingress;
 use crate::listener::{self, Change, Entrance, ListenerTransport, Open};
 use crate::metrics::{BundleFacts, Metrics};
@@ -26,6 +26,8 @@ use crate::worker::Worker;
 
 /// How often a drain looks whether it is done.
 const DRAIN_TICK: Duration = Duration::from_millis(10);
+/// The folder of the journal of quotas, beside the kept bundle.
+const QUOTAS: &str = "quotas";
 
 /// What a gateway is started with.
 #[derive(Debug)]
@@ -129,6 +131,9 @@ impl Gateway {
             (0..count.max(1)).map(Worker::start).collect::<Result<_, _>>().map_err(GatewayError::Worker)?;
         let (metrics, endpoints) = (Metrics::default(), Endpoints::new(workers.len()));
         let state = Arc::new(State::default());
+        if let Some(folder) = options.bundle_file.as_deref().and_then(Path::parent) {
+            state.limits.keep_quotas(&folder.join(QUOTAS), &options.identity_key);
+        }
         state.identity.tokens.unseal_with(&options.sealing_key);
         state.identity.unlock(&options.identity_key).map_err(|_| GatewayError::Random)?;
         let plan = Plan::build(refusing_bundle(), true, &endpoints, &metrics, &state)?;
@@ -281,12 +286,14 @@ impl Gateway {
         let deadline = tokio::time::Instant::now() + patience;
         loop {
             if self.shared.metrics.connections.load(Relaxed) == 0 {
+                self.shared.state.limits.close();
                 return true;
             }
             self.shared.workers.iter().for_each(|worker| worker.watches.wake_all());
             if tokio::time::Instant::now() >= deadline {
                 tracing::warn!("calls were cut at the end of the drain");
                 self.shared.workers.iter().for_each(Worker::stop);
+                self.shared.state.limits.close();
                 return false;
             }
             tokio::time::sleep(DRAIN_TICK).await;
@@ -298,6 +305,7 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         lock(&self.listeners).drain(..).for_each(|open| open.close());
         self.shared.workers.iter().for_each(Worker::join);
+        self.shared.state.limits.close();
     }
 }
 
@@ -340,17 +348,28 @@ impl Shared {
 
     /// Gives a connection to a worker, or closes it where there are too many.
     pub fn take(self: &Arc<Self>, stream: StdStream, peer: SocketAddr, entrance: &Arc<Entrance>) {
-        let limit = u64::from(self.plan.load().bundle.limits.connections);
-        if self.metrics.connections.load(Relaxed) >= limit {
+        let plan = self.plan.load();
+        let limits = &plan.bundle.limits;
+        if self.metrics.connections.load(Relaxed) >= u64::from(limits.connections) {
             self.metrics.refused("too-many-connections");
             return;
         }
+        let address = peer.ip().to_canonical();
+        let seated = if plan.is_trusted(address) {
+            Ok(None)
+        } else {
+            limits::Memory::seat(&self.state, address, limits, entrance.tls.load().is_some())
+        };
+        let seated = match seated {
+            Ok(seated) => seated,
+            Err(reason) => return self.metrics.refused(reason),
+        };
         if let Err(error) = listener::ready(&stream) {
             tracing::debug!(%error, "a connection was lost before it was served");
             return;
         }
         let worker = self.next_worker();
-        let seat = ingress::Seat::new(Arc::clone(self), worker.index, &worker.watches);
+        let seat = ingress::Seat::new(Arc::clone(self), worker.index, &worker.watches, seated);
         let entrance = Arc::clone(entrance);
         worker.handle.spawn(ingress::serve(seat, stream, peer, entrance));
     }

@@ -27,6 +27,7 @@ use tokio_rustls::{TlsAcceptor, TlsStream};
 pub(crate) use self::call::Call;
 pub(crate) use self::refusal::{Prepared, Stop};
 use crate::enforce::identity::{ClientCertificate, LineMemory};
+use crate::enforce::limits::Seated;
 use crate::gateway::Shared;
 use crate::io::Io;
 use crate::listener::Entrance;
@@ -43,13 +44,15 @@ pub(crate) struct Seat {
     shared: Arc<Shared>,
     worker: usize,
     watches: Arc<Watches>,
+    /// Counts for its address.
+    _seated: Option<Seated>,
 }
 
 impl Seat {
-    pub fn new(shared: Arc<Shared>, worker: usize, watches: &Arc<Watches>) -> Self {
+    pub fn new(shared: Arc<Shared>, worker: usize, watches: &Arc<Watches>, seated: Option<Seated>) -> Self {
         shared.metrics.connections.fetch_add(1, Relaxed);
         shared.metrics.connections_accepted.fetch_add(1, Relaxed);
-        Self { shared, worker, watches: Arc::clone(watches) }
+        Self { shared, worker, watches: Arc::clone(watches), _seated: seated }
     }
 }
 
@@ -75,6 +78,11 @@ pub(crate) struct Line {
 impl Line {
     fn shared(&self) -> &Arc<Shared> {
         &self.seat.shared
+    }
+
+    /// The other end of the connection.
+    pub fn peer(&self) -> IpAddr {
+        self.peer
     }
 
     pub fn certificate(&self) -> Option<&ClientCertificate> {

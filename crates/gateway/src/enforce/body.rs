@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use probity_http1::{BodyEvent, FieldBlock};
 
+use crate::pace::Pace;
 use crate::peer::{Fault, Peer};
 use crate::watch::Watched;
 
@@ -51,6 +52,8 @@ impl Held {
 pub(crate) enum TakeFault {
     Source(Fault),
     Late,
+    /// It comes, but at less than the least pace.
+    Slow,
 }
 
 /// Takes the body that `source` sends: whole, or its beginning once `bound` is passed.
@@ -59,8 +62,9 @@ pub(crate) async fn take(
     watched: &Watched,
     idle_ms: u64,
     bound: u64,
+    pace: Pace,
 ) -> Result<Held, TakeFault> {
-    take_while(source, watched, idle_ms, bound, |_, _| {}).await
+    take_while(source, watched, idle_ms, bound, pace, |_, _| {}).await
 }
 
 /// The same, doing something else with the source each time it is looked at.
@@ -69,10 +73,11 @@ pub(crate) async fn take_while(
     watched: &Watched,
     idle_ms: u64,
     bound: u64,
+    pace: Pace,
     mut beside: impl FnMut(&mut Context<'_>, &mut Peer),
 ) -> Result<Held, TakeFault> {
     let (mut first, mut more) = (Bytes::new(), BytesMut::new());
-    watched.within(idle_ms);
+    watched.within(idle_ms.min(pace.left_ms(0, watched.now_ms())));
     let taken = poll_fn(|cx| {
         beside(cx, source);
         loop {
@@ -82,7 +87,8 @@ pub(crate) async fn take_while(
             }
             match source.poll_event(cx) {
                 Poll::Ready(Ok(BodyEvent::Data(data))) => {
-                    watched.within(idle_ms);
+                    let came = (first.len().max(more.len()) + data.len()) as u64;
+                    watched.within(idle_ms.min(pace.left_ms(came, watched.now_ms())));
                     if first.is_empty() {
                         first = data;
                     } else {
@@ -100,7 +106,11 @@ pub(crate) async fn take_while(
                     return Poll::Ready(Ok(Held::Whole { data, trailers, changed: false }));
                 }
                 Poll::Ready(Err(fault)) => return Poll::Ready(Err(TakeFault::Source(fault))),
-                Poll::Pending if watched.expired() => return Poll::Ready(Err(TakeFault::Late)),
+                Poll::Pending if watched.expired() => {
+                    let came = first.len().max(more.len()) as u64;
+                    let slow = pace.is_late(came, watched.now_ms());
+                    return Poll::Ready(Err(if slow { TakeFault::Slow } else { TakeFault::Late }));
+                }
                 Poll::Pending => return Poll::Pending,
             }
         }

@@ -17,6 +17,7 @@ use probity_policy::classify::Content;
 use super::Line;
 use super::forward::Origin;
 use super::refusal::{Reason, STAGE_PANICKED, Stop};
+use crate::enforce::limits::Taken;
 use crate::enforce::{FieldEdits, Held, Ruling};
 use crate::metrics::Stage;
 use crate::observe::{self, ContentType, Ending, Observed, RequestFacts};
@@ -51,6 +52,8 @@ pub(crate) struct Call {
     pub request_edits: FieldEdits,
     /// The request's body, as far as it is held.
     pub body: Held,
+    /// What limits took for it.
+    pub limits: Taken,
     pub started_at: Timestamp,
     started: Instant,
     /// When the last stage ended, and what all that do not wait took.
@@ -103,6 +106,7 @@ impl Call {
             principal: None,
             request_edits: FieldEdits::default(),
             body: Held::Streaming,
+            limits: Taken::default(),
             started_at,
             started,
             lapped: started,
@@ -276,6 +280,7 @@ impl Call {
             return None;
         }
         let shared = Arc::clone(self.line.shared());
+        self.settle_limits();
         let total_us = micros(self.started);
         let route = self.route.filter(|_| self.head.is_some());
         if let Some(series) = self.plan.series(route, self.method()) {
@@ -306,6 +311,15 @@ impl Call {
             if taken.is_ok() { &shared.metrics.records_taken } else { &shared.metrics.records_refused };
         counter.fetch_add(1, Relaxed);
         Some(taken)
+    }
+
+    /// Lets the limits know how the call ended.
+    fn settle_limits(&mut self) {
+        let Some(guards) = self.service().and_then(|service| service.guards.clone()) else { return };
+        let Some(guard) = &guards.limits else { return };
+        if catch_unwind(AssertUnwindSafe(|| guard.settle(self))).is_err() {
+            self.panicked();
+        }
     }
 
     fn observed(&self) -> Observed<'_> {

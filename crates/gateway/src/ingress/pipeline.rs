@@ -29,7 +29,8 @@ use crate::enforce::body::{self, TakeFault};
 use crate::enforce::{Answer, Guards, Held};
 use crate::metrics::Stage;
 use crate::observe::is_grpc;
-use crate::peer::{Fault, Peer, Relay, Side, Stream};
+use crate::pace::Pace;
+use crate::peer::{Fault, HIGH_WATER, Peer, Relay, Side, Stream};
 use crate::upstream::{Budget, ConnectError, Endpoint, Fresh, Kept};
 use crate::watch::Watched;
 
@@ -173,13 +174,23 @@ async fn take_body(call: &mut Call, client: &mut Peer, watched: &Watched, bound:
     }
     begin_body(call, client);
     let idle_ms = call.plan.timeouts().idle_ms;
-    let taken = body::take(client, watched, idle_ms, bound).await;
+    let pace = pace(call, watched);
+    let taken = body::take(client, watched, idle_ms, bound, pace).await;
     call.body = taken.map_err(|fault| match fault {
         TakeFault::Source(Fault::Invalid(refusal)) => Reason::of_client(refusal, Place::RequestBody).into(),
         TakeFault::Source(Fault::Closed) => Stop::Abort(End::ClientAborted),
         TakeFault::Late => refusal::BODY_TIMEOUT.into(),
+        TakeFault::Slow => refusal::BODY_SLOW.into(),
     })?;
     Ok(())
+}
+
+/// The least pace of the call's body. A gRPC call may be a conversation, which rests when it likes.
+fn pace(call: &Call, watched: &Watched) -> Pace {
+    match call.head.as_ref().is_none_or(is_grpc) {
+        true => Pace::none(),
+        false => Pace::new(&call.plan.bundle.limits, watched.now_ms()),
+    }
 }
 
 /// Sets the client's side up for its body, and asks for it where it waits to be asked.
@@ -330,7 +341,13 @@ async fn ask(
             upload = upload.after(held.clone());
         }
     }
-    watched.within(if empty { timeouts.upstream_ms } else { timeouts.idle_ms });
+    let mut pace = pace(call, watched);
+    let mut idle_from = watched.now_ms();
+    watched.within(if empty {
+        timeouts.upstream_ms
+    } else {
+        timeouts.idle_ms.min(pace.left_ms(0, idle_from))
+    });
     let asked = poll_fn(|cx| {
         if upload.is_going() {
             match upload.poll(cx, client, &mut upstream.peer) {
@@ -348,7 +365,8 @@ async fn ask(
                 }
                 Poll::Pending => {
                     if upload.took_progress() {
-                        watched.within(timeouts.idle_ms);
+                        idle_from = watched.now_ms();
+                        watched.within(timeouts.idle_ms.min(pace.left_ms(upload.bytes, idle_from)));
                     }
                 }
             }
@@ -367,8 +385,20 @@ async fn ask(
             return Poll::Ready(Err(Stop::Abort(End::ClientAborted)));
         }
         if watched.expired() {
-            let late = if upload.is_going() { refusal::BODY_TIMEOUT } else { refusal::UPSTREAM_TIMEOUT };
-            return Poll::Ready(Err(late.into()));
+            let now = watched.now_ms();
+            let idle_left = (idle_from + timeouts.idle_ms).saturating_sub(now);
+            if !upload.is_going() {
+                return Poll::Ready(Err(refusal::UPSTREAM_TIMEOUT.into()));
+            }
+            if upstream.peer.backlog() >= HIGH_WATER && idle_left > 0 {
+                // It is the upstream that does not read.
+                pace.excuse(now);
+                watched.within(idle_left.min(pace.left_ms(upload.bytes, now)));
+            } else if pace.is_late(upload.bytes, now) {
+                return Poll::Ready(Err(refusal::BODY_SLOW.into()));
+            } else {
+                return Poll::Ready(Err(refusal::BODY_TIMEOUT.into()));
+            }
         }
         Poll::Pending
     })
@@ -610,11 +640,11 @@ async fn take_answer(
             upload.abandon();
         }
     };
-    let taken = body::take_while(&mut upstream.peer, watched, idle_ms, bound, sending).await;
+    let taken = body::take_while(&mut upstream.peer, watched, idle_ms, bound, Pace::none(), sending).await;
     answer.body = taken.map_err(|fault| match fault {
         TakeFault::Source(Fault::Invalid(refusal)) => Stop::from(Reason::of_upstream(refusal)),
         TakeFault::Source(Fault::Closed) => refusal::UPSTREAM_ABORTED.into(),
-        TakeFault::Late => refusal::UPSTREAM_TIMEOUT.into(),
+        TakeFault::Late | TakeFault::Slow => refusal::UPSTREAM_TIMEOUT.into(),
     })?;
     Ok(())
 }

@@ -101,6 +101,7 @@ reasons! {
     RECORD_FULL = "record-full", 503, Refused, "calls cannot be recorded at the moment";
     HEAD_TIMEOUT = "head-timeout", 408, Refused, "the request's head took too long";
     BODY_TIMEOUT = "body-timeout", 408, Refused, "the request's body took too long";
+    BODY_SLOW = "body-too-slow", 408, Refused, "the request's body came too slowly";
     CONNECT_TIMEOUT = "upstream-connect-timeout", 504, UpstreamTimeout, "connecting to the upstream took too long";
     CIRCUIT_OPEN = "upstream-circuit-open", 503, UpstreamUnreachable, "the upstream failed too often and is left alone";
     UNREACHABLE = "upstream-unreachable", 502, UpstreamUnreachable, "the upstream cannot be reached";

@@ -21,6 +21,8 @@ pub(crate) struct Stream {
     /// What the head declared and how much came: HTTP/2 frames the body, but its `content-length` must not lie.
     declared: Option<u64>,
     received: u64,
+    /// The peer reset it.
+    reset: bool,
 }
 
 #[derive(Debug)]
@@ -45,7 +47,16 @@ impl Stream {
     }
 
     fn new(receive: Option<RecvStream>, sink: Sink, declared: Option<u64>) -> Self {
-        Self { receive, sink, pending: VecDeque::new(), backlog: 0, ending: None, declared, received: 0 }
+        Self {
+            receive,
+            sink,
+            pending: VecDeque::new(),
+            backlog: 0,
+            ending: None,
+            declared,
+            received: 0,
+            reset: false,
+        }
     }
 
     /// The upstream answered: its body can be read from now on.
@@ -57,7 +68,10 @@ impl Stream {
     /// Sends the response's head to the client.
     pub fn respond(&mut self, head: http::Response<()>, body_follows: bool) -> Result<(), Fault> {
         let Sink::Unanswered(respond) = &mut self.sink else { return Err(Fault::Closed) };
-        let send = respond.send_response(head, !body_follows).map_err(|_| Fault::Closed)?;
+        let Ok(send) = respond.send_response(head, !body_follows) else {
+            self.reset = true;
+            return Err(Fault::Closed);
+        };
         self.sink = if body_follows { Sink::Open(send) } else { Sink::Closed };
         Ok(())
     }
@@ -67,6 +81,11 @@ impl Stream {
             // An interim head is a courtesy: the final one follows in any case.
             let _ = respond.send_informational(head);
         }
+    }
+
+    /// Whether the peer was seen to give the stream up.
+    pub fn was_reset(&self) -> bool {
+        self.reset
     }
 
     pub fn reset(&mut self, reason: Reason) {
@@ -93,7 +112,10 @@ impl Stream {
                     }
                     return Poll::Ready(Ok(BodyEvent::Data(data)));
                 }
-                Some(Err(error)) => return Poll::Ready(Err(fault(&error))),
+                Some(Err(error)) => {
+                    self.reset |= error.is_reset() && error.is_remote();
+                    return Poll::Ready(Err(fault(&error)));
+                }
                 None => break,
             }
         }
@@ -174,6 +196,7 @@ impl Stream {
             Sink::Open(send) => send.poll_reset(cx),
             Sink::Closed => return Poll::Pending,
         };
+        self.reset |= reset.is_ready();
         reset.map(|_| ())
     }
 }

@@ -14,6 +14,7 @@ mod forwarding;
 mod h2;
 mod identity;
 mod lifecycle;
+mod limits;
 mod network;
 mod records;
 mod refusals;
