@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use probity_model::inventory::{AuthenticationSeen, Operation, OperationState};
+use probity_model::inventory::{AuthenticationSeen, Observed, ObservedClass, Operation, OperationState};
 use probity_model::specification::{Specification, SpecifiedOperation};
 use probity_model::{ClassHit, Source, SourceKind, Subject, SubjectFacts, SubjectKind, Timestamp};
 use serde_json::{Value, json};
 
 use crate::ServiceSources;
+use crate::decided::{DecisionSeen, SinceEnforced};
 use crate::inventory::{Inventory, OperationFold};
 use crate::observed::Fold;
 use crate::reconcile::{Reconciled, declared, security_schemes};
@@ -18,6 +19,15 @@ use crate::reconcile::{Reconciled, declared, security_schemes};
 /// The name of the group of `class`, as facts spell it.
 fn group_name(class: &probity_model::DataClass) -> Value {
     serde_json::to_value(class.group()).unwrap_or(Value::Null)
+}
+
+/// Which calls the facts of traffic are told from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Calls {
+    /// Of the last two days with calls.
+    Recent,
+    /// Since the rules that refuse came into force.
+    SinceEnforced,
 }
 
 /// Everything that is known of one operation.
@@ -28,28 +38,84 @@ pub fn of_operation(
     gateway: &str,
     at: Timestamp,
 ) -> SubjectFacts {
+    stated(operation, reconciled, inventory, gateway, at, Calls::Recent)
+}
+
+/// The same as if no call had been seen before the rules that refuse calls of the operation came into force; none when
+/// no rule refuses any. What fails by the recent calls and not by these is kept from doing harm. Classes stay those of
+/// the recent calls: which of them a rule keeps back is told by `superseded` and judged class by class.
+pub fn since_enforced(
+    operation: &Operation,
+    reconciled: &Reconciled,
+    inventory: &Inventory,
+    gateway: &str,
+    at: Timestamp,
+) -> Option<SubjectFacts> {
+    enforced(operation, inventory)?;
+    Some(stated(operation, reconciled, inventory, gateway, at, Calls::SinceEnforced))
+}
+
+fn enforced<'a>(operation: &Operation, inventory: &'a Inventory) -> Option<&'a SinceEnforced> {
+    let key = format!("{} {}", operation.method, operation.template);
+    inventory.services.get(&operation.service)?.enforced.get(&key)
+}
+
+fn stated(
+    operation: &Operation,
+    reconciled: &Reconciled,
+    inventory: &Inventory,
+    gateway: &str,
+    at: Timestamp,
+    calls: Calls,
+) -> SubjectFacts {
     let mut facts = SubjectFacts::new(Subject::new(SubjectKind::Operation, operation.id.as_str()));
     let hour = at.hour();
     let specified = reconciled.specification_of(&operation.id);
     let key = format!("{} {}", operation.method, operation.template);
     let known = inventory.services.get(&operation.service).and_then(|service| service.operations.get(&key));
-    let fold = known.map(OperationFold::recent);
+    let since = enforced(operation, inventory);
+    let recent = known.map(OperationFold::recent);
+    let fold = match calls {
+        Calls::Recent => recent.as_ref(),
+        Calls::SinceEnforced => since.and_then(|since| since.fold.as_ref()),
+    };
     let traffic = Source { kind: SourceKind::Traffic, locator: format!("gateway {gateway}") };
-    let seen_at = fold.as_ref().map_or(hour, |fold| fold.last_seen().hour());
+    let seen_at = fold.map_or(hour, |fold| fold.last_seen().hour());
     state_inventory(&mut facts, operation, &traffic, hour);
     if let Some((specification, specified)) = specified {
         state_specification(&mut facts, operation, specification, specified, hour);
     }
     state_people(&mut facts, operation, hour);
-    if let Some(fold) = &fold {
-        state_traffic(&mut facts, fold, specified.map(|(_, operation)| operation), &traffic, seen_at);
+    if let Some(recent) = &recent {
+        let specified = specified.map(|(_, operation)| operation);
+        state_classes(&mut facts, &recent.summary, specified, since, &traffic, seen_at);
+    }
+    if let Some(fold) = fold {
+        state_traffic(&mut facts, fold, &traffic, seen_at);
         if specified.is_none() {
             facts.state("operation.documented", false, &traffic, seen_at);
         }
     }
-    let enforcement = Source { kind: SourceKind::Gateway, locator: format!("gateway {gateway}") };
-    facts.state("gateway.enforced", json!([]), &enforcement, hour);
+    let decisions = fold.iter().flat_map(|fold| &fold.decisions);
+    let decisions: BTreeSet<_> = decisions.chain(since.iter().flat_map(|since| &since.refused)).collect();
+    if fold.is_some() || !decisions.is_empty() {
+        facts.state("traffic.decisions", decision_list(&decisions), &traffic, seen_at);
+    }
     facts
+}
+
+/// What the gateway decided, as facts spell it.
+pub fn decision_list(decisions: &BTreeSet<&DecisionSeen>) -> Value {
+    let word = |value: serde_json::Result<Value>| value.unwrap_or(Value::Null);
+    let list = decisions.iter().map(|decision| {
+        json!({
+            "check": decision.check,
+            "rule": decision.rule,
+            "mode": word(serde_json::to_value(decision.mode)),
+            "action": word(serde_json::to_value(decision.action)),
+        })
+    });
+    Value::Array(list.collect())
 }
 
 fn state_inventory(facts: &mut SubjectFacts, operation: &Operation, traffic: &Source, hour: Timestamp) {
@@ -115,6 +181,18 @@ fn state_specification(
         .map(|field| json!({"pointer": field.pointer, "class": field.class}))
         .collect();
     facts.state("specification.response_fields", fields, &source, hour);
+    let named = |place: &str| -> Vec<&str> {
+        let parameters = specified.parameters.iter().filter(|parameter| parameter.place == place);
+        parameters.map(|parameter| parameter.name.as_str()).collect()
+    };
+    let inputs = json!({
+        "path": named("path"),
+        "query": named("query"),
+        "header": named("header"),
+        "cookie": named("cookie"),
+        "body": !specified.request.is_empty(),
+    });
+    facts.state("specification.inputs", inputs, &source, hour);
     facts.state("specification.schema", schema_summary(specification, specified), &source, hour);
     let statuses = strings(specified.responses.iter().map(|response| &response.status));
     facts.state("specification.statuses", statuses, &source, hour);
@@ -206,44 +284,12 @@ fn schema_summary(specification: &Specification, specified: &SpecifiedOperation)
     })
 }
 
-fn state_traffic(
-    facts: &mut SubjectFacts,
-    fold: &Fold,
-    specified: Option<&SpecifiedOperation>,
-    source: &Source,
-    seen_at: Timestamp,
-) {
+fn state_traffic(facts: &mut SubjectFacts, fold: &Fold, source: &Source, seen_at: Timestamp) {
     let seen = &fold.summary;
     facts.state("operation.calls", seen.calls, source, seen_at);
     facts.state("traffic.authentication", authentication_words(&seen.authentication), source, seen_at);
     facts.state("traffic.schemes", strings(seen.schemes.keys()), source, seen_at);
     facts.state("traffic.statuses", strings(seen.statuses.keys().map(u16::to_string)), source, seen_at);
-    let mut classes: Vec<Value> = seen
-        .classes
-        .iter()
-        .map(|class| {
-            let hit = ClassHit {
-                class: class.class.clone(),
-                place: class.place,
-                field: class.field.clone(),
-                count: 0,
-                masked: class.masked,
-            };
-            json!({
-                "class": class.class,
-                "group": group_name(&class.class),
-                "place": class.place.as_str(),
-                "field": class.field,
-                "masked": class.masked,
-                "unauthenticated": class.calls_unauthenticated > 0,
-                "on_ok": class.calls_ok > 0,
-                "on_error": class.calls_error > 0,
-                "declared": declared(specified, &hit, class.calls_ok > 0),
-            })
-        })
-        .collect();
-    classes.sort_by_key(Value::to_string);
-    facts.state("traffic.classes", classes, source, seen_at);
     let fields: BTreeSet<&str> = seen
         .patterns
         .iter()
@@ -259,6 +305,57 @@ fn state_traffic(
     facts.state("traffic.limited", seen.limited > 0, source, seen_at);
     facts.state("traffic.burst_per_minute", seen.burst_per_minute, source, seen_at);
     facts.state("traffic.tls", strings(seen.tls.keys()), source, seen_at);
+    let origins = strings(fold.origins.iter().map(|origin| origin.as_str()));
+    facts.state("traffic.origins", origins, source, seen_at);
+}
+
+fn state_classes(
+    facts: &mut SubjectFacts,
+    seen: &Observed,
+    specified: Option<&SpecifiedOperation>,
+    since: Option<&SinceEnforced>,
+    source: &Source,
+    seen_at: Timestamp,
+) {
+    let mut classes: Vec<Value> = seen
+        .classes
+        .iter()
+        .map(|class| {
+            let hit = ClassHit {
+                class: class.class.clone(),
+                place: class.place,
+                field: class.field.clone(),
+                count: 0,
+                masked: class.masked,
+            };
+            let mut stated = json!({
+                "class": class.class,
+                "group": group_name(&class.class),
+                "place": class.place.as_str(),
+                "field": class.field,
+                "masked": class.masked,
+                "unauthenticated": class.calls_unauthenticated > 0,
+                "on_ok": class.calls_ok > 0,
+                "on_error": class.calls_error > 0,
+                "declared": declared(specified, &hit, class.calls_ok > 0),
+            });
+            if let (Some(since), Some(stated)) = (since, stated.as_object_mut()) {
+                stated.insert("superseded".to_owned(), superseded(class, since).into());
+            }
+            stated
+        })
+        .collect();
+    classes.sort_by_key(Value::to_string);
+    facts.state("traffic.classes", classes, source, seen_at);
+}
+
+/// Not seen any more since the rules in force are.
+fn superseded(class: &ObservedClass, since: &SinceEnforced) -> bool {
+    let seen = since.fold.iter().flat_map(|fold| &fold.summary.classes);
+    !seen.into_iter().any(|seen| {
+        (&seen.class, seen.place, &seen.field, seen.masked)
+            == (&class.class, class.place, &class.field, class.masked)
+    })
 }
 
 fn strings<T: ToString>(items: impl IntoIterator<Item = T>) -> Value {

@@ -9,6 +9,7 @@ use probity_model::time::MICROS_PER_DAY;
 use probity_model::{Exchange, OperationId, ServiceId, Template, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::decided::{RecentDecisions, SinceEnforced};
 use crate::observed::Fold;
 use crate::template::Learner;
 
@@ -86,6 +87,12 @@ pub struct ServiceFold {
     pub unmatched: u64,
     /// Calls beyond [`MAX_OPERATIONS`].
     pub overflow: u64,
+    /// By `METHOD template`: what was seen since its rules in block mode came into force.
+    #[serde(default)]
+    pub enforced: BTreeMap<String, SinceEnforced>,
+    /// On calls that are of no known operation.
+    #[serde(default)]
+    pub unknown_decisions: RecentDecisions,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -134,6 +141,11 @@ impl Inventory {
         let unreached = matches!(call.end, End::Refused | End::UpstreamUnreachable);
         if call.service.as_str() == UNROUTED || unreached {
             self.unrouted += 1;
+            if call.end == End::Refused
+                && let Some(service) = self.services.get_mut(&call.service)
+            {
+                service.refuse(call);
+            }
             return Resolved::Unmatched;
         }
         let service = self.services.entry(call.service.clone()).or_default();
@@ -145,6 +157,25 @@ impl Inventory {
         for service in self.services.values_mut() {
             service.learner.settle();
             service.apply_renames();
+        }
+    }
+
+    /// Takes in which rules refuse calls of which operations (`METHOD template`) of a service from `revision` on. What
+    /// was seen under other rules of an operation is forgotten; where none refuses any more, so is all of it.
+    pub fn enforce(
+        &mut self,
+        service: &ServiceId,
+        revision: u64,
+        rules: impl IntoIterator<Item = (String, String)>,
+    ) {
+        let service = self.services.entry(service.clone()).or_default();
+        let mut known = std::mem::take(&mut service.enforced);
+        for (operation, rules) in rules.into_iter().filter(|(_, rules)| !rules.is_empty()) {
+            let since = match known.remove(&operation) {
+                Some(since) if since.rules == rules => since,
+                _ => SinceEnforced::new(revision, rules),
+            };
+            service.enforced.insert(operation, since);
         }
     }
 
@@ -171,10 +202,16 @@ impl ServiceFold {
         };
         self.apply_renames();
         let Some(template) = template else {
+            self.unknown_decisions.add(call);
             self.unmatched += 1;
             return Resolved::Unmatched;
         };
         let key = format!("{} {template}", call.method);
+        if let Some(since) = self.enforced.get_mut(&key) {
+            since.add(call);
+        } else if matches!(call.path, PathRef::Segments(_)) {
+            self.unknown_decisions.add(call);
+        }
         let full = self.operations.len() >= MAX_OPERATIONS;
         if full && !self.operations.contains_key(&key) {
             self.overflow += 1;
@@ -182,6 +219,18 @@ impl ServiceFold {
         }
         self.operations.entry(key).or_insert_with(|| OperationFold::new(call)).add(call);
         Resolved::Operation(OperationId::of(&call.service, &call.method, template.as_str()))
+    }
+
+    /// A call that the gateway answered itself says nothing of the upstream, only of the gateway.
+    fn refuse(&mut self, call: &Exchange) {
+        match &call.path {
+            PathRef::Segments(_) => self.unknown_decisions.add(call),
+            PathRef::Template(template) => {
+                if let Some(since) = self.enforced.get_mut(&format!("{} {template}", call.method)) {
+                    since.refuse(call);
+                }
+            }
+        }
     }
 
     fn apply_renames(&mut self) {

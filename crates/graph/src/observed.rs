@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use probity_model::decision::{Action, EnforcementMode};
 use probity_model::exchange::{AuthenticationState, CredentialScheme, Protocol};
 use probity_model::inventory::{
     AuthenticationSeen, Observed, ObservedClass, ResponsePattern, SeenInterval, SizeSummary,
 };
 use probity_model::time::MICROS_PER_SECOND;
-use probity_model::{Exchange, Timestamp};
+use probity_model::{ClassHit, Exchange, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use crate::decided::{self, DecisionSeen, Origin};
 
 pub const MAX_CALLERS: usize = 512;
 pub const MAX_PATTERNS: usize = 64;
@@ -27,6 +30,12 @@ pub struct Fold {
     /// Some 2xx body was inspected whole.
     pub inspected: bool,
     pub error_types: BTreeSet<Arc<str>>,
+    /// What the gateway decided on these calls.
+    #[serde(default)]
+    pub decisions: BTreeSet<DecisionSeen>,
+    /// From where answered calls came.
+    #[serde(default)]
+    pub origins: BTreeSet<Origin>,
 }
 
 impl Fold {
@@ -59,10 +68,16 @@ impl Fold {
             minute_calls: BTreeMap::new(),
             inspected: false,
             error_types: BTreeSet::new(),
+            decisions: BTreeSet::new(),
+            origins: BTreeSet::new(),
         }
     }
 
     pub fn add(&mut self, call: &Exchange) {
+        decided::add(&mut self.decisions, &call.decisions);
+        if let (200..=399, Some(address)) = (call.status, call.client) {
+            self.origins.insert(Origin::of(address));
+        }
         self.add_counts(call);
         self.add_authentication(call);
         self.add_caller(call);
@@ -160,11 +175,12 @@ impl Fold {
     fn add_classes(&mut self, call: &Exchange) {
         let unauthenticated = call.authentication.state == AuthenticationState::None;
         for hit in &call.classes {
+            let masked = hit.masked || kept_back(call, hit);
             let classes = &mut self.summary.classes;
             let known = classes.iter().position(|seen| {
                 seen.class == hit.class
                     && seen.place == hit.place
-                    && seen.masked == hit.masked
+                    && seen.masked == masked
                     && seen.field == hit.field
             });
             if known.is_none() && classes.len() < MAX_CLASSES {
@@ -172,7 +188,7 @@ impl Fold {
                     class: hit.class.clone(),
                     place: hit.place,
                     field: hit.field.clone(),
-                    masked: hit.masked,
+                    masked,
                     calls: 0,
                     calls_unauthenticated: 0,
                     calls_ok: 0,
@@ -256,6 +272,8 @@ impl Fold {
         mine.callers_capped |= theirs.callers_capped;
         self.inspected |= other.inspected;
         self.error_types.extend(other.error_types);
+        self.decisions.extend(other.decisions);
+        self.origins.extend(other.origins);
     }
 
     /// Only ever answered 404 (or 410, 405): not an operation that exists.
@@ -306,6 +324,18 @@ fn add_counts<K: Ord>(mine: &mut BTreeMap<K, u64>, theirs: BTreeMap<K, u64>) {
     for (key, count) in theirs {
         *mine.entry(key).or_default() += count;
     }
+}
+
+/// What the gateway masked, replaced or took out did not leave as it was found.
+fn kept_back(call: &Exchange, hit: &ClassHit) -> bool {
+    call.decisions.iter().any(|decision| {
+        let input = &decision.input;
+        matches!(decision.action, Action::Change | Action::Refuse)
+            && decision.mode == EnforcementMode::Block
+            && input.class.as_ref() == Some(&hit.class)
+            && input.place == Some(hit.place)
+            && (input.field.is_empty() || input.field == hit.field)
+    })
 }
 
 /// Verified identity, else presented credential, else address: a 64-bit key that never leaves the fold.

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::{CheckId, DataClass, Place, RuleId};
 
 /// Every control in the gateway has a mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum EnforcementMode {
     Off,
@@ -15,7 +17,7 @@ pub enum EnforcementMode {
     Block,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// What would have been refused passed under an exception that the rule names.

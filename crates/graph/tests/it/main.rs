@@ -8,4 +8,5 @@
     reason = "helpers of tests"
 )]
 
+mod enforced;
 mod template;
