@@ -12,9 +12,10 @@
 #   severity: high
 #   kind: automatic
 #   subjects: [operation]
-#   needs: [traffic.authentication, traffic.classes, operation.security]
+#   needs: [gateway.enforced, operation.security, traffic.authentication, traffic.classes]
 #   passes_on:
 #   - calls without a credential that were refused (401 or 403), and none that was answered
+#   - a rule of the gateway that refuses calls without a credential, and none that was answered
 #   remediation: >-
 #     Ask for a credential before the operation does anything, in the service or in the gateway. Where the operation is
 #     meant for everyone, say so in the specification with an empty security requirement, and keep personal data out of
@@ -119,6 +120,17 @@ pass contains {
 	not answered
 	some entry in input.facts["traffic.authentication"]
 	"none:refused" in entry.value
+}
+
+pass contains {
+	"message": "the gateway refuses calls without a credential, and none was answered",
+	"source": entry.source,
+} if {
+	not answered
+	some entry in input.facts["gateway.enforced"]
+	some enforced in entry.value
+	enforced.check == "authn-required"
+	enforced.mode == "block"
 }
 
 not_applicable contains {

@@ -3,7 +3,8 @@
 # description: >-
 #   A card number in an answer shows at most its first six to eight and last four digits. That no card number was seen in
 #   inspected answers is no proof that none can come; it is enough only beside a specification that gives every field of
-#   the answers a class, none of them a card number.
+#   the answers a class, none of them a card number. A gateway that masks or stops card numbers is judged by what leaves it
+#   since it does.
 # related_resources:
 # - https://www.iso.org/standard/70484.html
 # - https://cwe.mitre.org/data/definitions/359.html
@@ -12,9 +13,10 @@
 #   severity: high
 #   kind: automatic
 #   subjects: [operation]
-#   needs: [specification.response_fields, traffic.classes, traffic.inspected, traffic.statuses]
+#   needs: [gateway.enforced, specification.response_fields, traffic.classes, traffic.inspected, traffic.statuses]
 #   passes_on:
 #   - inspected answers in which every card number was masked, and at least one was there
+#   - a rule of the gateway that masks or stops card numbers, and no whole one that left since it is in force
 #   remediation: >-
 #     Show the last four digits alone. Callers who need the whole number get it from an operation of its own, with a
 #     right of its own.
@@ -43,6 +45,18 @@ inspected if {
 	entry.value
 }
 
+enforced if {
+	some entry in input.facts["gateway.enforced"]
+	some rule in entry.value
+	rule.check == "pan-mask"
+	rule.mode == "block"
+}
+
+superseded(hit) if {
+	enforced
+	hit.superseded
+}
+
 shown := [{"hit": hit, "source": entry.source} |
 	some entry in input.facts["traffic.classes"]
 	some hit in entry.value
@@ -58,6 +72,15 @@ fail contains {
 } if {
 	some {"hit": hit, "source": source} in shown
 	not hit.masked
+	not superseded(hit)
+}
+
+pass contains {
+	"message": "the gateway masks or stops card numbers in answers, and none left whole since it does",
+	"source": entry.source,
+} if {
+	enforced
+	some entry in input.facts["gateway.enforced"]
 }
 
 pass contains {

@@ -11,9 +11,16 @@
 #   severity: critical
 #   kind: automatic
 #   subjects: [operation, log]
-#   needs: [log.sensitive, specification.response_fields, traffic.classes, traffic.inspected, traffic.statuses]
+#   needs:
+#   - gateway.enforced
+#   - log.sensitive
+#   - specification.response_fields
+#   - traffic.classes
+#   - traffic.inspected
+#   - traffic.statuses
 #   passes_on:
 #   - an operation that took such data in a request body, and whose inspected answers did not return it
+#   - a rule of the gateway that takes such data out of answers or stops them, and none that left since it is in force
 #   - a scan of the recorded fields that found none
 #   remediation: >-
 #     Pass the data on to the payment processor and forget it: no column, no log field, no answer. What was kept must be
@@ -46,6 +53,18 @@ bodiless if {
 
 kept_from_log := {"card-verification-code", "card-track"}
 
+enforced if {
+	some entry in input.facts["gateway.enforced"]
+	some rule in entry.value
+	rule.check == "sad-block"
+	rule.mode == "block"
+}
+
+superseded(hit) if {
+	enforced
+	hit.superseded
+}
+
 inspected if {
 	some entry in input.facts["traffic.inspected"]
 	entry.value
@@ -66,6 +85,7 @@ fail contains {
 	some {"hit": hit, "source": source} in hits
 	startswith(hit.place, "response-")
 	not hit.masked
+	not superseded(hit)
 }
 
 fail contains {
@@ -92,6 +112,14 @@ fail contains {
 looked_into if inspected
 
 looked_into if bodiless
+
+pass contains {
+	"message": "the gateway takes such data out of answers or stops them, and none left since it does",
+	"source": entry.source,
+} if {
+	enforced
+	some entry in input.facts["gateway.enforced"]
+}
 
 pass contains {
 	"message": "the operation takes such data in its request, and its answers do not return it",

@@ -20,6 +20,7 @@
 #   - specification.statuses
 #   - traffic.burst_per_minute
 #   - traffic.classes
+#   - traffic.decisions
 #   - traffic.limited
 #   passes_on:
 #   - a call that was answered 429
@@ -38,6 +39,9 @@
 #     meaning: a caller got through many attempts in a minute at an operation that takes a password
 #     sources: [traffic]
 #     severity: high
+#   - id: PRB-rl-let-through
+#     meaning: a call above a limit was told and went through
+#     sources: [gateway, traffic]
 #   - id: PRB-rl-429
 #     meaning: an operation that takes a password documents no limit
 #     sources: [specification]
@@ -105,6 +109,19 @@ fail contains {
 	every status in entry.value {
 		not status in {"429", "4XX", "4xx", "default"}
 	}
+}
+
+fail contains {
+	"rule": "PRB-rl-let-through",
+	"place": decision.rule,
+	"message": "a call above a limit went through",
+	"source": entry.source,
+} if {
+	not enforced
+	some entry in input.facts["traffic.decisions"]
+	some decision in entry.value
+	decision.check == "rate-limit"
+	decision.action == "flag"
 }
 
 pass contains {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::binary::{Place, repository};
 
-/// Checks of faults that passing traffic cannot show.
+/// Checks of faults that passing traffic cannot show: without a rule in force they are without evidence, never passed.
 const EXCUSES: [(&str, &str); 3] = [
     ("object-authz", "needs objects bound to identities, or a probe"),
     ("function-authz", "needs a role matrix, or a probe"),
@@ -82,7 +82,7 @@ fn every_planted_fault_is_found_where_it_is() {
     let mut missed = Vec::new();
     for Fault { id, check, operation } in faults() {
         if let Some(excuse) = excuses.get(check.as_str()) {
-            assert!(!checks.contains(check.as_str()), "`{check}` is there, so `{excuse}` is none any more");
+            assert!(checks.contains(check.as_str()), "`{check}` is no check of this version: {excuse}");
             continue;
         }
         assert!(checks.contains(check.as_str()), "`{check}` of `{id}` is no check of this version");
