@@ -83,6 +83,15 @@ pub enum GatewayError {
     Random,
 }
 
+/// Faults of a gateway since it was started, each with how often.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    pub stage_panics: u64,
+    /// Calls that were refused or passed unrecorded because no record could be kept.
+    pub records_refused: u64,
+    pub bundle_keep_failures: u64,
+}
+
 /// A running data plane. Dropping it ends it at once; see [`Gateway::drain`].
 #[derive(Debug)]
 pub struct Gateway {
@@ -268,6 +277,16 @@ impl Gateway {
             .iter()
             .map(|((listener, what), count)| (listener.to_string(), what.clone(), *count))
             .collect()
+    }
+
+    /// What has gone wrong since the start.
+    pub fn health(&self) -> Health {
+        let metrics = &self.shared.metrics;
+        Health {
+            stage_panics: metrics.stage_panics.load(Relaxed),
+            records_refused: metrics.records_refused.load(Relaxed),
+            bundle_keep_failures: metrics.bundle_keep_failures.load(Relaxed),
+        }
     }
 
     /// Prometheus text, as `/metrics` gives it.

@@ -36,7 +36,7 @@ pub use enforce::identity::{
     KEY_PREFIX, KeyFault, PasswordHashError, check_key, check_password_hash, credential_hash, hash_password,
     key_hint, mint_key, secret_digest,
 };
-pub use gateway::{Gateway, GatewayError, GatewayOptions, Tuning};
+pub use gateway::{Gateway, GatewayError, GatewayOptions, Health, Tuning};
 pub use listener::ListenerTransport;
 pub use observe::{ImportObserver, ImportRefusal, RecordedCall};
 pub use tls::TlsError;

@@ -15,6 +15,7 @@ pub mod doctor;
 pub mod import;
 pub mod keys;
 mod plane;
+mod protection;
 pub mod run;
 pub mod sources;
 pub mod statics;

@@ -1,8 +1,32 @@
-//! What a gateway says of its listeners, as facts.
+//! What a gateway says of itself and its listeners, as facts.
+
+use std::path::Path;
 
 use probity_gateway::Gateway;
 use probity_model::{GatewayId, Source, SourceKind, Subject, SubjectFacts, SubjectKind, Timestamp};
 use serde_json::json;
+
+/// The gateway itself. `newest` is the revision that was published last, `kept` whether the bundle lies on disk.
+pub fn health_facts(
+    gateway: &Gateway,
+    id: &GatewayId,
+    newest: u64,
+    bundle_file: &Path,
+    at: Timestamp,
+) -> SubjectFacts {
+    let source = Source { kind: SourceKind::Gateway, locator: format!("gateway {id}") };
+    let mut facts = SubjectFacts::new(Subject::new(SubjectKind::Gateway, id.as_str()));
+    let (health, in_force) = (gateway.health(), gateway.revision());
+    let stated = json!({
+        "in_force": in_force,
+        "newest": newest.max(in_force),
+        "kept": bundle_file.exists() && health.bundle_keep_failures == 0,
+        "stage_panics": health.stage_panics > 0,
+        "records_refused": health.records_refused > 0,
+    });
+    facts.state("gateway.health", stated, &source, at.hour());
+    facts
+}
 
 /// One subject for each listener: transport, suites, certificates, handshakes seen.
 pub fn listener_facts(gateway: &Gateway, id: &GatewayId, at: Timestamp) -> Vec<SubjectFacts> {

@@ -24,6 +24,8 @@ use crate::{control, plane, webhook};
 
 /// Changes of watched files are taken together for so long.
 const SETTLE: Duration = Duration::from_millis(200);
+/// Where the gateway keeps its bundle, in the data folder.
+const BUNDLE_FILE: &str = "bundle.json";
 const PLANE_EVERY: Duration = Duration::from_secs(1);
 
 /// A running Probity.
@@ -72,12 +74,15 @@ pub async fn start(options: OpenOptions) -> anyhow::Result<Running> {
         .context("cannot start the control thread")?;
     let opened = opened.await.context("the control thread ended early")??;
     let gateway = start_gateway(&loaded, &data, &opened).await?;
+    let published = opened.bundles.clone();
     let mut tasks = vec![
         tokio::spawn(apply_bundles(opened.bundles, gateway.clone())),
         tokio::spawn(state_plane(
             gateway.clone(),
             opened.inbox.clone(),
             GatewayId::new(&loaded.config.gateway.id),
+            published,
+            data.join(BUNDLE_FILE),
         )),
     ];
     let socket = control::listen(&data)?;
@@ -155,7 +160,7 @@ async fn start_gateway(loaded: &Loaded, data: &Path, opened: &Opened) -> anyhow:
         id: GatewayId::new(&config.id),
         bundle: opened.bundle.clone(),
         bundle_key: opened.bundle_key,
-        bundle_file: Some(data.join("bundle.json")),
+        bundle_file: Some(data.join(BUNDLE_FILE)),
         recorder: opened.recorder.clone(),
         identity_key: opened.identity_key,
         identity_key_version: 1,
@@ -178,11 +183,24 @@ async fn apply_bundles(mut bundles: watch::Receiver<Option<SignedBundle>>, gatew
     }
 }
 
-/// Facts of listeners as the gateway states them, whenever they may have changed.
-async fn state_plane(gateway: Arc<Gateway>, inbox: Inbox, id: GatewayId) {
+/// Facts of the gateway and its listeners as the gateway states them, whenever they may have changed.
+async fn state_plane(
+    gateway: Arc<Gateway>,
+    inbox: Inbox,
+    id: GatewayId,
+    mut published: watch::Receiver<Option<SignedBundle>>,
+    bundle_file: PathBuf,
+) {
     let mut known: Option<Vec<SubjectFacts>> = None;
+    let mut newest = 0;
     loop {
-        let facts = plane::listener_facts(&gateway, &id, now());
+        // A bundle that was published since the last look may be on its way; only what was there before counts.
+        let settled = newest;
+        if newest == 0 || published.has_changed().unwrap_or(false) {
+            newest = published.borrow_and_update().as_ref().and_then(revision_of).unwrap_or(newest);
+        }
+        let mut facts = plane::listener_facts(&gateway, &id, now());
+        facts.push(plane::health_facts(&gateway, &id, settled, &bundle_file, now()));
         if known.as_ref() != Some(&facts) {
             let message = Message::Plane(facts.clone());
             let sender = inbox.clone();
@@ -194,6 +212,14 @@ async fn state_plane(gateway: Arc<Gateway>, inbox: Inbox, id: GatewayId) {
         }
         tokio::time::sleep(PLANE_EVERY).await;
     }
+}
+
+fn revision_of(signed: &SignedBundle) -> Option<u64> {
+    #[derive(serde::Deserialize)]
+    struct Revision {
+        revision: u64,
+    }
+    serde_json::from_str::<Revision>(&signed.bundle).ok().map(|bundle| bundle.revision)
 }
 
 /// Watches the folders of every file that the configuration names: editors replace files, so a watch on a file would

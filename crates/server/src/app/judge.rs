@@ -9,15 +9,17 @@ use probity_graph::facts;
 use probity_graph::reconcile::{View, reconcile, worst_findings};
 use probity_ledger::LeafKind;
 use probity_model::finding::{FINDING_VERSION, FindingState, fingerprint_input};
+use probity_model::inventory::OperationState;
 use probity_model::outcome::OUTCOME_VERSION;
 use probity_model::{
-    Check, Digest, Evidence, Finding, FindingId, Outcome, Reason, Source, SourceKind, Status, Subject,
-    SubjectFacts, SubjectKind, Timestamp,
+    Check, Digest, Evidence, Finding, FindingId, OperationId, Outcome, Reason, RuleId, ServiceId, Source,
+    SourceKind, Status, Subject, SubjectFacts, SubjectKind, Timestamp,
 };
 use probity_store::EvidenceRow;
 use tracing::error;
 
 use super::{App, leaf};
+use crate::protection::{blocks, caller_facts};
 
 /// What one pass of judging brought.
 #[derive(Debug, Default)]
@@ -26,6 +28,14 @@ struct Pass {
     evidence: Vec<EvidenceRow>,
     findings: BTreeSet<FindingId>,
     opened: Vec<FindingId>,
+}
+
+/// A rule in block mode that serves a check on a subject.
+#[derive(Debug)]
+struct Cover {
+    by: String,
+    /// Rule and place of what was seen although it is in force.
+    still: BTreeSet<(RuleId, String)>,
 }
 
 impl App {
@@ -83,7 +93,10 @@ impl App {
             .reconciled
             .operations
             .iter()
-            .map(|operation| facts::of_operation(operation, &self.reconciled, &self.inventory, gateway, at))
+            .map(|operation| {
+                let stated = facts::of_operation(operation, &self.reconciled, &self.inventory, gateway, at);
+                self.with_protection(&operation.id, stated, at)
+            })
             .collect();
         let traffic = Source { kind: SourceKind::Traffic, locator: format!("gateway {gateway}") };
         let tenant = self.vault.tenant();
@@ -93,7 +106,44 @@ impl App {
         out.extend(self.service_facts(at));
         out.push(log);
         out.extend(self.plane.iter().cloned());
+        out.extend(self.in_force.iter().flat_map(|in_force| caller_facts(in_force, at)));
         out
+    }
+
+    /// The same with what the bundle in force enforces.
+    fn with_protection(&self, id: &OperationId, mut stated: SubjectFacts, at: Timestamp) -> SubjectFacts {
+        match &self.in_force {
+            Some(in_force) => in_force.state_operation(id, &mut stated, at),
+            None => {
+                let source = self.gateway_source();
+                stated.state("gateway.enforced", serde_json::json!([]), &source, at.hour());
+            }
+        }
+        stated
+    }
+
+    fn gateway_source(&self) -> Source {
+        Source { kind: SourceKind::Gateway, locator: format!("gateway {}", self.gateway) }
+    }
+
+    /// The rule in block mode that serves the check on this subject, and what fails all the same by the calls since.
+    fn cover(&self, check: &Check, facts: &SubjectFacts, status: Status, at: Timestamp) -> Option<Cover> {
+        let (_, rule) = blocks(facts).find(|(covered, _)| *covered == check.id.as_str())?;
+        let by = format!("gateway rule {rule}");
+        if status != Status::Fail || facts.subject.kind != SubjectKind::Operation {
+            return (status != Status::Fail).then_some(Cover { by, still: BTreeSet::new() });
+        }
+        let id = facts.subject.id.as_str();
+        let operation = self.reconciled.operations.iter().find(|operation| operation.id.as_str() == id)?;
+        let gateway = self.gateway.as_str();
+        let since = facts::since_enforced(operation, &self.reconciled, &self.inventory, gateway, at)?;
+        let since = self.with_protection(&operation.id, since, at);
+        let judgement = self.engine.judge(&check.id, &since, at.hour(), &check.params).ok()?;
+        let still = match judgement.status {
+            Status::Fail => judgement.reasons.into_iter().map(|reason| (reason.rule, reason.place)).collect(),
+            _ => BTreeSet::new(),
+        };
+        Some(Cover { by, still })
     }
 
     fn service_facts(&self, at: Timestamp) -> Vec<SubjectFacts> {
@@ -107,6 +157,22 @@ impl App {
                 let hours = at.hour().since(first.hour()) / probity_model::time::MICROS_PER_HOUR;
                 facts.state("service.observed_hours", hours, &source, at.hour());
             }
+            if let Some(unknown) = self.unknown_operations(service) {
+                let source =
+                    Source { kind: SourceKind::Traffic, locator: format!("gateway {}", self.gateway) };
+                facts.state("service.unknown", unknown, &source, at.hour());
+            }
+            if let Some(fold) = self.inventory.services.get(service)
+                && !fold.unknown_decisions.all().is_empty()
+            {
+                let source =
+                    Source { kind: SourceKind::Traffic, locator: format!("gateway {}", self.gateway) };
+                let decisions = facts::decision_list(&fold.unknown_decisions.all());
+                facts.state("traffic.decisions", decisions, &source, at.hour());
+            }
+            if let Some(in_force) = &self.in_force {
+                in_force.state_service(service, &mut facts, at);
+            }
             if let Some(value) = self.upstream_transport(service.as_str()) {
                 let source =
                     Source { kind: SourceKind::Gateway, locator: format!("gateway {}", self.gateway) };
@@ -115,6 +181,18 @@ impl App {
             out.push(facts);
         }
         out
+    }
+
+    /// Operations that were answered and that no specification has, where the service has one.
+    fn unknown_operations(&self, service: &ServiceId) -> Option<Vec<String>> {
+        let sources = self.sources.services.get(service)?;
+        sources.specifications.first()?;
+        let shadows = self
+            .reconciled
+            .operations
+            .iter()
+            .filter(|operation| operation.service == *service && operation.is(OperationState::Shadow));
+        Some(shadows.map(|operation| operation.id.to_string()).collect())
     }
 
     /// How the service's upstreams are reached, from the configuration in force.
@@ -128,7 +206,12 @@ impl App {
             .collect();
         let clear = upstreams.iter().any(|upstream| upstream.tls.is_none() && !is_loopback(&upstream.host));
         let verified = upstreams.iter().all(|upstream| upstream.tls.is_some());
-        Some(serde_json::json!({"clear_text_beyond_loopback": clear, "verified": verified}))
+        let identified = self.in_force.as_ref().is_some_and(|in_force| in_force.is_identified(service));
+        Some(serde_json::json!({
+            "clear_text_beyond_loopback": clear,
+            "verified": verified,
+            "identified": identified,
+        }))
     }
 
     fn judge_subject(&mut self, facts: &SubjectFacts, at: Timestamp, pass: &mut Pass) -> anyhow::Result<()> {
@@ -147,6 +230,7 @@ impl App {
                     continue;
                 }
             };
+            let cover = self.cover(&check, facts, judgement.status, at);
             let evidence = evidence_row(&judgement.evidence, at);
             let outcome = Outcome {
                 version: OUTCOME_VERSION,
@@ -160,7 +244,7 @@ impl App {
                 from: at,
                 to: at,
             };
-            self.take(&check, outcome, evidence, at, pass);
+            self.take(&check, outcome, evidence, cover.as_ref(), at, pass);
         }
         Ok(())
     }
@@ -171,6 +255,7 @@ impl App {
         check: &Check,
         mut outcome: Outcome,
         evidence: EvidenceRow,
+        cover: Option<&Cover>,
         at: Timestamp,
         pass: &mut Pass,
     ) {
@@ -181,7 +266,7 @@ impl App {
                 && known.evidence == outcome.evidence;
             if same {
                 known.to = at;
-                self.update_findings(check, &outcome, at, pass);
+                self.update_findings(check, &outcome, cover, at, pass);
                 return;
             }
             if known.status == outcome.status {
@@ -191,23 +276,37 @@ impl App {
         for scope in &mut self.scopes {
             scope.standing.observe(&outcome);
         }
-        self.update_findings(check, &outcome, at, pass);
+        self.update_findings(check, &outcome, cover, at, pass);
         pass.evidence.push(evidence);
         pass.outcomes.push(outcome.clone());
         self.outcomes.insert(key, outcome);
     }
 
     /// Opens a finding for each reason of a failure; what passes again is fixed, what has no evidence stays as it is.
-    fn update_findings(&mut self, check: &Check, outcome: &Outcome, at: Timestamp, pass: &mut Pass) {
+    /// What a rule in block mode keeps from doing harm is mitigated: the fault itself is not seen to be gone.
+    fn update_findings(
+        &mut self,
+        check: &Check,
+        outcome: &Outcome,
+        cover: Option<&Cover>,
+        at: Timestamp,
+        pass: &mut Pass,
+    ) {
         let mut reported = BTreeSet::new();
         if outcome.status == Status::Fail {
             for reason in &outcome.reasons {
                 let (id, fingerprint) = finding_id(reason, &outcome.subject);
                 reported.insert(id.clone());
-                self.see(check, outcome, reason, id, fingerprint, at, pass);
+                let by =
+                    cover.filter(|cover| !cover.still.contains(&(reason.rule.clone(), reason.place.clone())));
+                self.see(check, outcome, reason, id.clone(), fingerprint, at, pass);
+                self.mitigate(&id, by, pass);
             }
         }
         if outcome.status == Status::NoEvidence {
+            if cover.is_none() {
+                self.expose(check, &outcome.subject, pass);
+            }
             return;
         }
         let gone: Vec<FindingId> = self
@@ -219,10 +318,50 @@ impl App {
             .map(|finding| finding.id.clone())
             .collect();
         for id in gone {
-            if let Some(finding) = self.findings.get_mut(&id) {
-                finding.state = FindingState::Fixed { at };
-                pass.findings.insert(id);
+            match cover.filter(|_| outcome.status == Status::Pass) {
+                Some(cover) => self.mitigate(&id, Some(cover), pass),
+                None => {
+                    if let Some(finding) = self.findings.get_mut(&id) {
+                        finding.state = FindingState::Fixed { at };
+                        pass.findings.insert(id);
+                    }
+                }
             }
+        }
+    }
+
+    /// An open finding that is covered becomes mitigated, and a mitigated one that is not becomes open again. What a
+    /// person muted stays so.
+    fn mitigate(&mut self, id: &FindingId, cover: Option<&Cover>, pass: &mut Pass) {
+        let Some(finding) = self.findings.get_mut(id) else { return };
+        match (&finding.state, cover) {
+            (FindingState::Open, Some(cover)) => {
+                finding.state = FindingState::Mitigated { by: cover.by.clone() };
+                pass.opened.retain(|opened| opened != id);
+            }
+            (FindingState::Mitigated { by }, Some(cover)) if *by != cover.by => {
+                finding.state = FindingState::Mitigated { by: cover.by.clone() };
+            }
+            (FindingState::Mitigated { .. }, None) => {
+                finding.state = FindingState::Open;
+                pass.opened.push(id.clone());
+            }
+            _ => return,
+        }
+        pass.findings.insert(id.clone());
+    }
+
+    /// What a rule kept from doing harm does harm again when the rule is gone.
+    fn expose(&mut self, check: &Check, subject: &Subject, pass: &mut Pass) {
+        let exposed: Vec<FindingId> = self
+            .findings
+            .values()
+            .filter(|finding| finding.check == check.id && finding.subject == *subject)
+            .filter(|finding| matches!(finding.state, FindingState::Mitigated { .. }))
+            .map(|finding| finding.id.clone())
+            .collect();
+        for id in exposed {
+            self.mitigate(&id, None, pass);
         }
     }
 

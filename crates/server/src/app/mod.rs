@@ -47,6 +47,7 @@ use crate::catalog::Catalog;
 use crate::clock::now;
 use crate::config::GatewayConfig;
 use crate::keys::VaultSegmentKeys;
+use crate::protection::InForce;
 use crate::sources::Loaded;
 
 pub use command::{Command, ExplainedOutcome, Reply};
@@ -178,6 +179,8 @@ pub struct App {
     remainder: probity_compliance::Remainder,
     not_met: BTreeSet<(String, String, String)>,
     plane: Vec<SubjectFacts>,
+    /// The bundle that was published last, for who asks what is enforced.
+    in_force: Option<InForce>,
     log_view: ledger::LogView,
     slot_from: Timestamp,
     started_at: Timestamp,
@@ -271,6 +274,7 @@ impl App {
             remainder: probity_compliance::Remainder::default(),
             not_met: BTreeSet::new(),
             plane: Vec::new(),
+            in_force: None,
             log_view: ledger::LogView::default(),
             slot_from: at,
             started_at: at,
@@ -292,6 +296,7 @@ impl App {
         } else {
             app.configure_nothing();
         }
+        app.recall_bundle()?;
         app.catch_up_segments()?;
         app.record_gaps(at)?;
         app.fold_from_events()?;
@@ -745,3 +750,6 @@ fn open_events(
     }));
     Ok(events)
 }
+
+#[cfg(test)]
+mod tests;

@@ -265,6 +265,7 @@ impl App {
         let digest = Digest(probity_ledger::sha256(signed.bundle.as_bytes()));
         self.append(&[super::leaf(LeafKind::Bundle, &format!("revision {revision}"), digest, at)])?;
         self.handle.block_on(self.store.put_bundle(revision, &signed, at))?;
+        self.take_into_force(bundle);
         self.bundles.send_replace(Some(signed.clone()));
         Ok(signed)
     }

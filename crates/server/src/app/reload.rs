@@ -4,11 +4,12 @@ use probity_compliance::{Scope, Standing};
 use probity_graph::Sources;
 use probity_ledger::LeafKind;
 use probity_model::bundle::SignedBundle;
-use probity_model::{Digest, FrameworkId, Timestamp};
+use probity_model::{Bundle, Digest, FrameworkId, Timestamp};
 use tracing::warn;
 
 use super::{App, ScopeStanding};
 use crate::clock::now;
+use crate::protection::InForce;
 use crate::sources::{self, Loaded};
 
 impl App {
@@ -132,6 +133,26 @@ impl App {
             .map_err(|problem| anyhow::anyhow!("{problem}"))?;
         self.add_staged(&mut bundle)?;
         self.sign_and_publish(bundle, at)
+    }
+
+    /// What is enforced becomes facts, and what is seen from now on is told apart from what was seen before.
+    pub(super) fn take_into_force(&mut self, bundle: Bundle) {
+        let in_force = InForce::new(bundle, &self.gateway);
+        for service in &in_force.bundle().services {
+            self.inventory.enforce(&service.id, in_force.bundle().revision, in_force.blocking(service));
+        }
+        self.in_force = Some(in_force);
+        self.touched = true;
+    }
+
+    /// The bundle that was published before this start.
+    pub(super) fn recall_bundle(&mut self) -> anyhow::Result<()> {
+        if let Some(signed) = self.latest_bundle()?
+            && let Ok(bundle) = serde_json::from_str(&signed.bundle)
+        {
+            self.take_into_force(bundle);
+        }
+        Ok(())
     }
 
     /// The bundle that was published last.
