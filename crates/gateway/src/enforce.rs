@@ -178,6 +178,15 @@ impl Guards {
         contract.max(properties).max(leaks).max(errors)
     }
 
+    /// What can be said of an answer that is longer than what was held.
+    pub async fn judge_long_answer(&self, call: &mut Call, answer: &mut Answer) -> Result<(), Stop> {
+        if let Some(guard) = &self.authorization {
+            stage(call, Stage::Authorization, guard.mode, async |call| guard.judge_answer(call, answer))
+                .await?;
+        }
+        Ok(())
+    }
+
     /// What a body that is longer than what was held passes through.
     pub fn filter(&self, call: &Call, answer: &Answer) -> Option<Box<dyn BodyFilter>> {
         self.leaks.as_ref().and_then(|guard| guard.filter(call, answer))

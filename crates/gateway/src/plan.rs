@@ -122,6 +122,21 @@ impl Plan {
         Some(Route { service: routed.index(), operation })
     }
 
+    /// The methods known for a path of that route's service.
+    pub fn methods(&self, route: Option<Route>, path: &str) -> Vec<Arc<str>> {
+        self.routed(route).map_or_else(Vec::new, |routed| routed.methods(path))
+    }
+
+    /// Where another method of the same path stands.
+    pub fn operation_at(&self, route: Option<Route>, method: &str, path: &str) -> Option<usize> {
+        let routed = self.routed(route)?;
+        position(routed, routed.operation(method, path)?)
+    }
+
+    fn routed(&self, route: Option<Route>) -> Option<&RoutedService> {
+        self.router.services().get(route?.service)
+    }
+
     pub fn service(&self, route: Route) -> Option<&Service> {
         self.services.get(route.service)
     }

@@ -4,6 +4,7 @@
 //! to operations; [`contract`] judges calls by their specification. What is *not* here: reading the catalogue's files, building facts from traffic (the server), verdicts
 //! over controls (`probity-compliance`), enforcing anything (`probity-gateway`).
 
+pub mod authorize;
 pub mod classify;
 pub mod contract;
 pub mod limit;

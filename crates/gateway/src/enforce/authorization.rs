@@ -1,12 +1,30 @@
-//! Who may do what.
+//! Who may do what: operations, access by role and scope, objects and their owners.
+//!
+//! This is glue: it finds the parts of a call that the rules of [`probity_policy::authorize`] judge, and turns what they
+//! come to into rulings. [`build`] turns the bundle's lists by rule into lists by operation, so that a call looks at
+//! nothing but the rules that name it; [`object`] finds objects in calls and answers.
+//!
+//! The order: an unknown operation; access rules; operations that no rule names; objects. All that name the operation must
+//! hold. Whoever was not proved is told so (401) before anything else about the operation.
+
+mod build;
+mod object;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
-use probity_model::EnforcementMode;
+use probity_model::bundle::authorization::{AccessRule, UnknownOperations};
 use probity_model::bundle::{Bundle, BundleService};
+use probity_model::{EnforcementMode, Place, Principal};
+use probity_policy::authorize::{Unmet, unmet};
 
-use super::{Answer, BuildError, State};
+use self::object::Bound;
+use super::{Answer, BuildError, Ruling, State};
 use crate::ingress::{Call, Stop};
+
+/// Bytes of a body that are held where the bundle does not say.
+const HOLD_BYTES: u64 = 1024 * 1024;
 
 /// What outlives a bundle.
 #[derive(Debug, Default)]
@@ -15,7 +33,27 @@ pub(crate) struct Memory {}
 /// This control in front of one service.
 #[derive(Debug)]
 pub(crate) struct Guard {
+    /// The strictest of its parts: what a panic comes to.
     pub mode: EnforcementMode,
+    realm: Box<str>,
+    unknown: Option<UnknownOperations>,
+    unlisted: EnforcementMode,
+    hold_bytes: u64,
+    access: Vec<AccessRule>,
+    /// What is demanded of each operation; `None` where nothing is.
+    operations: Vec<Option<Box<Demands>>>,
+}
+
+/// What the rules demand of one operation.
+#[derive(Debug, Default)]
+struct Demands {
+    superseded: bool,
+    unlisted: bool,
+    /// Positions in `Guard::access`.
+    access: Vec<usize>,
+    head: Vec<Bound>,
+    body: Vec<Bound>,
+    answer: Vec<Bound>,
 }
 
 impl Guard {
@@ -27,30 +65,179 @@ impl Guard {
         let Some(policy) = service.protection.as_ref().and_then(|all| all.authorization.as_ref()) else {
             return Ok(None);
         };
-        Ok((policy.mode != EnforcementMode::Off).then_some(Self { mode: policy.mode }))
+        if policy.mode == EnforcementMode::Off {
+            return Ok(None);
+        }
+        build::guard(service, policy).map(Some)
     }
 
     /// Operation, roles, scopes, attributes, objects named by path and query.
-    pub fn judge_head(&self, _call: &mut Call) -> Result<(), Stop> {
+    pub fn judge_head(&self, call: &mut Call) -> Result<(), Stop> {
+        self.judge_known(call)?;
+        let Some(demands) = self.demands(call) else { return Ok(()) };
+        let principal = call.principal.clone();
+        for rule in demands.access.iter().filter_map(|rule| self.access.get(*rule)) {
+            if let Some(found) = unmet(rule, principal.as_deref()) {
+                call.rule(self.refusal(rule, &found))?;
+            }
+        }
+        if demands.unlisted {
+            let ruling = Ruling::new(
+                "deny-default",
+                "gateway-operation-unlisted",
+                self.unlisted,
+                403,
+                "no rule allows this operation",
+            );
+            call.rule(ruling.found(Some(Place::RequestPath), "", "unlisted"))?;
+        }
+        for bound in &demands.head {
+            self.judge_object(call, bound, principal.as_deref(), |call| bound.in_head(call))?;
+        }
         Ok(())
     }
 
     /// How much of the body is needed to know the object, or to judge properties.
-    pub fn wants_body(&self, _call: &Call) -> Option<u64> {
-        None
+    pub fn wants_body(&self, call: &Call) -> Option<u64> {
+        let demands = self.demands(call)?;
+        (!demands.body.is_empty()).then_some(self.hold_bytes)
     }
 
     /// Objects and properties named by the body.
-    pub fn judge_body(&self, _call: &mut Call) -> Result<(), Stop> {
+    pub fn judge_body(&self, call: &mut Call) -> Result<(), Stop> {
+        let Some(demands) = self.demands(call) else { return Ok(()) };
+        let principal = call.principal.clone();
+        for bound in &demands.body {
+            self.judge_object(call, bound, principal.as_deref(), |call| bound.in_body(call))?;
+        }
         Ok(())
     }
 
-    pub fn wants_answer(&self, _call: &Call, _answer: &Answer) -> Option<u64> {
-        None
+    pub fn wants_answer(&self, call: &Call, answer: &Answer) -> Option<u64> {
+        let demands = self.demands(call)?;
+        (shows_objects(answer) && !demands.answer.is_empty()).then_some(self.hold_bytes)
     }
 
-    /// Properties that the caller may not read.
-    pub fn judge_answer(&self, _call: &mut Call, _answer: &mut Answer) -> Result<(), Stop> {
+    /// Objects that the answer shows, and properties that the caller may not read. Also called for an answer that is
+    /// longer than what is held: nobody can say what is in it.
+    pub fn judge_answer(&self, call: &mut Call, answer: &mut Answer) -> Result<(), Stop> {
+        let Some(demands) = self.demands(call).filter(|_| shows_objects(answer)) else { return Ok(()) };
+        let principal = call.principal.clone();
+        for bound in &demands.answer {
+            self.judge_object(call, bound, principal.as_deref(), |_| bound.in_answer(answer))?;
+        }
         Ok(())
     }
+
+    fn demands(&self, call: &Call) -> Option<&Demands> {
+        self.operations.get(call.route?.operation?)?.as_deref()
+    }
+
+    /// Whether the newest specification knows the operation. A preflight belongs to the operation that it asks for.
+    fn judge_known(&self, call: &mut Call) -> Result<(), Stop> {
+        let Some(unknown) = &self.unknown else { return Ok(()) };
+        if call.route.is_some_and(|route| route.operation.is_some())
+            && !self.demands(call).is_some_and(|demands| demands.superseded)
+        {
+            return Ok(());
+        }
+        let (method, path) = (text(call.method()), call.head.as_ref().map_or("", |head| text(head.path())));
+        let known = |method: &str| {
+            call.plan.operation_at(call.route, method, path).filter(|operation| {
+                self.operations.get(*operation).is_some_and(|demands| {
+                    !demands.as_ref().is_some_and(|demands| demands.superseded)
+                })
+            })
+        };
+        if method == "OPTIONS" && asked_for(call).is_some_and(|method| known(method).is_some()) {
+            return Ok(());
+        }
+        let methods: Vec<Arc<str>> =
+            call.plan.methods(call.route, path).into_iter().filter(|method| known(method).is_some()).collect();
+        let ruling = if methods.is_empty() {
+            let title = "no such operation";
+            Ruling::new("deny-default", "gateway-operation-unknown", unknown.mode, unknown.status, title)
+                .found(Some(Place::RequestPath), "", "unknown")
+        } else {
+            let title = "this method is not known here";
+            Ruling::new("deny-default", "gateway-method-unknown", unknown.mode, 405, title)
+                .found(Some(Place::RequestPath), "", "unknown-method")
+                .field("allow", methods.join(", "))
+        };
+        call.rule(ruling)
+    }
+
+    fn refusal(&self, rule: &AccessRule, found: &Unmet) -> Ruling {
+        if matches!(found, Unmet::Principal) {
+            return self.nobody("function-authz", rule.mode).found(
+                Some(Place::RequestHeader),
+                &*rule.name,
+                "missing",
+            );
+        }
+        let title = match found {
+            Unmet::Scope(_) => "a scope is missing",
+            Unmet::Role => "a role is missing",
+            _ => "not for this caller",
+        };
+        let check = if matches!(found, Unmet::Tenant) { "tenant-isolation" } else { "function-authz" };
+        let ruling = Ruling::new(check, found.rule(), rule.mode, 403, title);
+        match found {
+            Unmet::Scope(scopes) => {
+                let challenge = format!(
+                    "Bearer realm=\"{}\", error=\"insufficient_scope\", scope=\"{}\"",
+                    self.realm,
+                    scopes.join(" ")
+                );
+                ruling.field("www-authenticate", challenge)
+            }
+            _ => ruling,
+        }
+        .found(None, &*rule.name, found.rule().trim_start_matches("gateway-"))
+    }
+
+    /// The caller is not known, and should be.
+    fn nobody(&self, check: &'static str, mode: EnforcementMode) -> Ruling {
+        Ruling::new(check, "gateway-principal-missing", mode, 401, "credentials are needed")
+            .field("www-authenticate", format!("Bearer realm=\"{}\"", self.realm))
+    }
+
+    fn judge_object(
+        &self,
+        call: &mut Call,
+        bound: &Bound,
+        principal: Option<&Principal>,
+        find: impl FnOnce(&Call) -> object::Found,
+    ) -> Result<(), Stop> {
+        let Some(principal) = principal else {
+            return call.rule(self.nobody(bound.check, bound.mode).found(
+                Some(bound.place()),
+                bound.field(),
+                "missing",
+            ));
+        };
+        if bound.is_free(principal) {
+            return Ok(());
+        }
+        match bound.judge(principal, find(call)) {
+            Ok(()) => Ok(()),
+            Err(found) => call.rule(bound.refusal(found)),
+        }
+    }
+}
+
+/// Only answers of success show objects; what an error shows is another control's.
+fn shows_objects(answer: &Answer) -> bool {
+    (200..300).contains(&answer.status)
+}
+
+/// The method that a preflight asks for.
+fn asked_for(call: &Call) -> Option<&str> {
+    let head = call.head.as_ref()?;
+    head.header(b"origin")?;
+    head.header(b"access-control-request-method").map(text)
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
 }

@@ -579,7 +579,10 @@ async fn relay_response(
         }
         match guards {
             Some(guards) if whole => guards.judge_answer(call, &mut answer).await?,
-            Some(guards) => filter = guards.filter(call, &answer),
+            Some(guards) => {
+                guards.judge_long_answer(call, &mut answer).await?;
+                filter = guards.filter(call, &answer);
+            }
             None => {}
         }
     }
