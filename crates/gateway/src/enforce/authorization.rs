@@ -144,16 +144,20 @@ impl Guard {
         let (method, path) = (text(call.method()), call.head.as_ref().map_or("", |head| text(head.path())));
         let known = |method: &str| {
             call.plan.operation_at(call.route, method, path).filter(|operation| {
-                self.operations.get(*operation).is_some_and(|demands| {
-                    !demands.as_ref().is_some_and(|demands| demands.superseded)
-                })
+                self.operations
+                    .get(*operation)
+                    .is_some_and(|demands| !demands.as_ref().is_some_and(|demands| demands.superseded))
             })
         };
         if method == "OPTIONS" && asked_for(call).is_some_and(|method| known(method).is_some()) {
             return Ok(());
         }
-        let methods: Vec<Arc<str>> =
-            call.plan.methods(call.route, path).into_iter().filter(|method| known(method).is_some()).collect();
+        let methods: Vec<Arc<str>> = call
+            .plan
+            .methods(call.route, path)
+            .into_iter()
+            .filter(|method| known(method).is_some())
+            .collect();
         let ruling = if methods.is_empty() {
             let title = "no such operation";
             Ruling::new("deny-default", "gateway-operation-unknown", unknown.mode, unknown.status, title)

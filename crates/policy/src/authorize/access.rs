@@ -57,10 +57,7 @@ pub fn unmet(rule: &AccessRule, principal: Option<&Principal>) -> Option<Unmet> 
         return Some(Unmet::Scope(missing));
     }
     let attribute = rule.attributes.iter().find(|(name, allowed)| {
-        !principal
-            .attributes
-            .get(&***name)
-            .is_some_and(|value| allowed.iter().any(|one| holds(value, one)))
+        !principal.attributes.get(&***name).is_some_and(|value| allowed.iter().any(|one| holds(value, one)))
     });
     attribute.map(|(name, _)| Unmet::Attribute(Arc::clone(name)))
 }

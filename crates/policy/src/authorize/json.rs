@@ -165,7 +165,8 @@ impl Pointers {
     }
 
     fn walk(&self, text: &[u8], others: bool) -> Result<Vec<Hit>, Malformed> {
-        let mut walk = Walk { text, at: 0, depth: 0, pointers: self, others, hits: Vec::new(), containers: 0 };
+        let mut walk =
+            Walk { text, at: 0, depth: 0, pointers: self, others, hits: Vec::new(), containers: 0 };
         let all = self.nodes.first().and_then(|root| root.ends);
         walk.blank();
         let start = walk.at;

@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use probity_model::Template;
 use probity_model::bundle::authorization::{AccessRule, Owner};
 use probity_model::principal::{Principal, PrincipalKind, Proof};
-use probity_model::Template;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -77,12 +77,7 @@ fn demands_of_a_rule() {
     check(attribute("wards", "deep"), "", "", Some(Unmet::Attribute("wards".into())));
     check(attribute("absent", "c"), "", "", Some(Unmet::Attribute("absent".into())));
     // What stands first is told: who calls, before what they may.
-    check(
-        |rule| (rule.tenants, rule.roles) = (list("south"), list("admin")),
-        "",
-        "",
-        Some(Unmet::Tenant),
-    );
+    check(|rule| (rule.tenants, rule.roles) = (list("south"), list("admin")), "", "", Some(Unmet::Tenant));
 }
 
 #[test]
@@ -177,8 +172,30 @@ fn values_by_pointer() {
 #[test]
 fn what_is_no_json_is_not_judged() {
     for odd in [
-        "", "{", "}", "[1,]", "{\"a\"}", "{\"a\":}", "{a:1}", "[1 2]", "tru", "nul", "01x", "-", "1.", "1e", "\"a",
-        "\"a\\", "{\"a\":1}}", "[1]x", "\u{feff}{}", "{'a':1}", "{\"a\":1,}", "NaN", "+1", "/**/1",
+        "",
+        "{",
+        "}",
+        "[1,]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{a:1}",
+        "[1 2]",
+        "tru",
+        "nul",
+        "01x",
+        "-",
+        "1.",
+        "1e",
+        "\"a",
+        "\"a\\",
+        "{\"a\":1}}",
+        "[1]x",
+        "\u{feff}{}",
+        "{'a':1}",
+        "{\"a\":1,}",
+        "NaN",
+        "+1",
+        "/**/1",
     ] {
         assert!(matches!(Pointers::new(["/a"]).find(odd.as_bytes()), Err(Malformed::At(_))), "{odd}");
     }
@@ -210,7 +227,11 @@ fn fields_are_cut() {
     #[track_caller]
     fn check(pointers: &[&str], text: &str, expected: &str) {
         let hits = Pointers::new(pointers).find(text.as_bytes()).unwrap();
-        assert_eq!(String::from_utf8(without(text.as_bytes(), hits)).unwrap(), expected, "{pointers:?} {text}");
+        assert_eq!(
+            String::from_utf8(without(text.as_bytes(), hits)).unwrap(),
+            expected,
+            "{pointers:?} {text}"
+        );
     }
     check(&["/a"], r#"{"a":1}"#, "{}");
     check(&["/a"], r#"{ "a": 1, "b": 2 }"#, r#"{ "b": 2 }"#);
@@ -230,7 +251,11 @@ fn what_is_not_named_is_cut() {
     #[track_caller]
     fn check(pointers: &[&str], text: &str, expected: &str) {
         let hits = Pointers::new(pointers).others(text.as_bytes()).unwrap();
-        assert_eq!(String::from_utf8(without(text.as_bytes(), hits)).unwrap(), expected, "{pointers:?} {text}");
+        assert_eq!(
+            String::from_utf8(without(text.as_bytes(), hits)).unwrap(),
+            expected,
+            "{pointers:?} {text}"
+        );
     }
     check(&["/a"], r#"{"a":{"x":1},"b":2,"c":{"a":3}}"#, r#"{"a":{"x":1}}"#);
     check(&["/a/x"], r#"{"a":{"x":1,"y":2},"b":2}"#, r#"{"a":{"x":1}}"#);

@@ -18,7 +18,9 @@ pub(super) fn guard(service: &BundleService, policy: &AuthorizationPolicy) -> Re
     }
     for unknown in &policy.unknown {
         if !matches!(unknown.status, 403 | 404) {
-            return Err(format!("status {} for unknown operations, expected 403 or 404", unknown.status).into());
+            return Err(
+                format!("status {} for unknown operations, expected 403 or 404", unknown.status).into()
+            );
         }
         all.each(&unknown.superseded, |demands| demands.superseded = true)?;
     }
@@ -30,7 +32,11 @@ pub(super) fn guard(service: &BundleService, policy: &AuthorizationPolicy) -> Re
     }
     for binding in policy.objects.iter().filter(|binding| is_on(binding.mode)) {
         if !matches!(binding.status, 403 | 404) {
-            return Err(format!("binding `{}`: status {}, expected 403 or 404", binding.name, binding.status).into());
+            return Err(format!(
+                "binding `{}`: status {}, expected 403 or 404",
+                binding.name, binding.status
+            )
+            .into());
         }
         let binding = Arc::new(binding.clone());
         for operation in &binding.operations {
@@ -40,7 +46,9 @@ pub(super) fn guard(service: &BundleService, policy: &AuthorizationPolicy) -> Re
             match binding.object {
                 ObjectPlace::Body(_) => demands.body.push(bound),
                 ObjectPlace::Answer(_) => demands.answer.push(bound),
-                ObjectPlace::Path(_) | ObjectPlace::Query(_) | ObjectPlace::Header(_) => demands.head.push(bound),
+                ObjectPlace::Path(_) | ObjectPlace::Query(_) | ObjectPlace::Header(_) => {
+                    demands.head.push(bound)
+                }
             }
         }
     }
@@ -50,7 +58,12 @@ pub(super) fn guard(service: &BundleService, policy: &AuthorizationPolicy) -> Re
     let modes = modes.chain(policy.unknown.iter().map(|unknown| unknown.mode));
     Ok(Guard {
         mode: strictest(modes),
-        realm: service.id.as_str().chars().filter(|c| c.is_ascii_alphanumeric() || "-._".contains(*c)).collect(),
+        realm: service
+            .id
+            .as_str()
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || "-._".contains(*c))
+            .collect(),
         unknown: policy.unknown.clone().filter(|unknown| is_on(unknown.mode)),
         unlisted,
         hold_bytes: policy.hold_bytes.unwrap_or(HOLD_BYTES),
@@ -81,10 +94,11 @@ fn is_on(mode: EnforcementMode) -> bool {
 }
 
 fn strictest(modes: impl Iterator<Item = EnforcementMode>) -> EnforcementMode {
-    modes.max_by_key(|mode| match mode {
-        EnforcementMode::Off => 0,
-        EnforcementMode::Observe => 1,
-        EnforcementMode::Block => 2,
-    })
-    .unwrap_or_default()
+    modes
+        .max_by_key(|mode| match mode {
+            EnforcementMode::Off => 0,
+            EnforcementMode::Observe => 1,
+            EnforcementMode::Block => 2,
+        })
+        .unwrap_or_default()
 }

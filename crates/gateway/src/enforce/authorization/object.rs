@@ -38,10 +38,9 @@ impl Bound {
     /// A template without the variable.
     pub fn of(binding: &Arc<ObjectBinding>, template: &Template) -> Result<Self, BuildError> {
         let finder = match &binding.object {
-            ObjectPlace::Path(name) => Finder::Path(
-                PathVariable::of(template, name)
-                    .ok_or_else(|| format!("binding `{}`: `{template}` has no variable `{name}`", binding.name))?,
-            ),
+            ObjectPlace::Path(name) => Finder::Path(PathVariable::of(template, name).ok_or_else(|| {
+                format!("binding `{}`: `{template}` has no variable `{name}`", binding.name)
+            })?),
             ObjectPlace::Query(_) => Finder::Query,
             ObjectPlace::Header(_) => Finder::Header,
             ObjectPlace::Body(pointer) => Finder::Body(Arc::new(Pointer::new(pointer))),
@@ -83,7 +82,8 @@ impl Bound {
         let values: Vec<Cow<'_, str>> = match &self.finder {
             Finder::Path(variable) => vec![variable.value(text(head.path())).ok_or("unreadable")?],
             Finder::Query => {
-                let query = std::str::from_utf8(head.query().unwrap_or_default()).map_err(|_| "unreadable")?;
+                let query =
+                    std::str::from_utf8(head.query().unwrap_or_default()).map_err(|_| "unreadable")?;
                 place::values(query, self.field()).ok_or("unreadable")?
             }
             Finder::Header => head
