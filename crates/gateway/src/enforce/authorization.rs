@@ -9,8 +9,6 @@
 
 mod build;
 mod object;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 

@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod authorization;
 mod bodies;
 mod forwarding;
 mod h2;

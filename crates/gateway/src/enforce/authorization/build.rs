@@ -16,7 +16,7 @@ pub(super) fn guard(service: &BundleService, policy: &AuthorizationPolicy) -> Re
     if rules > MAX_RULES {
         return Err(format!("{rules} rules, expected at most {MAX_RULES}").into());
     }
-    for unknown in &policy.unknown {
+    if let Some(unknown) = &policy.unknown {
         if !matches!(unknown.status, 403 | 404) {
             return Err(
                 format!("status {} for unknown operations, expected 403 or 404", unknown.status).into()
