@@ -10,6 +10,7 @@ pub(crate) mod answer;
 pub(crate) mod answers;
 pub(crate) mod authorization;
 pub(crate) mod body;
+pub(crate) mod coding;
 pub(crate) mod contract;
 pub(crate) mod identity;
 pub(crate) mod leaks;
@@ -188,8 +189,8 @@ impl Guards {
     }
 
     /// What a body that is longer than what was held passes through.
-    pub fn filter(&self, call: &Call, answer: &Answer) -> Option<Box<dyn BodyFilter>> {
-        self.leaks.as_ref().and_then(|guard| guard.filter(call, answer))
+    pub fn filter(&self, call: &mut Call, answer: &mut Answer) -> Result<Option<Box<dyn BodyFilter>>, Stop> {
+        self.leaks.as_ref().map_or(Ok(None), |guard| guard.filter(call, answer))
     }
 
     /// Judges the held answer, which may be changed. The leak guard decodes it first, so that all see plain bytes.

@@ -145,6 +145,8 @@ impl Gateway {
         }
         state.identity.tokens.unseal_with(&options.sealing_key);
         state.identity.unlock(&options.identity_key).map_err(|_| GatewayError::Random)?;
+        let tokens = options.bundle_file.as_ref().map(|file| file.with_file_name("tokens"));
+        state.leaks.open_tokens(&options.sealing_key, tokens.as_deref());
         let plan = Plan::build(refusing_bundle(), true, &endpoints, &metrics, &state)?;
         let observer = Observer::new(options.id, &options.identity_key, options.identity_key_version, tuning)
             .ok_or(GatewayError::Random)?;

@@ -24,7 +24,7 @@ use probity_model::exchange::Tls;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
-pub(crate) use self::call::Call;
+pub(crate) use self::call::{Call, Notes};
 pub(crate) use self::refusal::{Prepared, Stop};
 use crate::enforce::identity::{ClientCertificate, LineMemory};
 use crate::enforce::limits::Seated;
@@ -67,7 +67,7 @@ impl Drop for Seat {
 pub(crate) struct Line {
     seat: Seat,
     peer: IpAddr,
-    tls: Option<Tls>,
+    pub(crate) tls: Option<Tls>,
     credentials: CredentialCache,
     agents: AgentCache,
     /// What the client's certificate, verified by TLS, says.

@@ -37,6 +37,7 @@ pub use enforce::identity::{
     key_hint, mint_key, secret_digest,
 };
 pub use gateway::{Gateway, GatewayError, GatewayOptions, Health, Tuning};
+pub use enforce::leaks::tokens::{MAX_TOKEN_VALUE, MAX_TOKENS, TOKEN_PREFIX, TokenError, TokenMap};
 pub use listener::ListenerTransport;
 pub use observe::{ImportObserver, ImportRefusal, RecordedCall};
 pub use tls::TlsError;

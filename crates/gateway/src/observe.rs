@@ -24,7 +24,7 @@ use crate::watch::lock;
 
 pub(crate) use self::credential::CredentialCache;
 pub use self::imported::{ImportObserver, ImportRefusal, RecordedCall};
-pub(crate) use self::record::{Ending, Observed, exchange};
+pub(crate) use self::record::{Ending, Observed, exchange, is_own_field, keep_findings, lend_findings};
 pub(crate) use self::request::{AgentCache, RequestFacts, is_grpc, protocol};
 
 /// Shapes whose names were given already; past this many they are given again.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use probity_http1::{BodyFraming, Limits, ResponseHead, parse_response, write_response_head};
 
 use super::body::Held;
@@ -26,14 +26,26 @@ pub(crate) struct Answer {
     pub status: u16,
     pub edits: FieldEdits,
     pub body: Held,
-    /// The body's bytes without their content coding, where they had one and all of them are here.
+    /// The body's bytes go out without the content coding that they came with.
     pub decoded: bool,
+    /// As they came, of a whole body.
+    pub coded: Option<Bytes>,
+    /// They change as they stream by.
+    pub filtered: bool,
 }
 
 impl Answer {
     pub fn of(head: ResponseHead) -> Self {
         let status = head.status();
-        Self { head, status, edits: FieldEdits::default(), body: Held::Streaming, decoded: false }
+        Self {
+            head,
+            status,
+            edits: FieldEdits::default(),
+            body: Held::Streaming,
+            decoded: false,
+            coded: None,
+            filtered: false,
+        }
     }
 
     /// The head as the client sees it, where it differs from the upstream's.
@@ -49,7 +61,7 @@ impl Answer {
     }
 
     fn body_differs(&self) -> bool {
-        self.body.is_changed() || self.decoded
+        self.body.is_changed() || self.decoded || self.filtered
     }
 
     /// The fields for the client, without those of the connection and of the framing.

@@ -11,8 +11,10 @@ use probity_events::{RecordError, Ticket};
 use probity_http1::{RequestHead, ResponseHead};
 use probity_model::exchange::Authentication;
 use probity_model::exchange::{Durations, End, Exchange, PathRef, Protocol, UserAgentClass};
-use probity_model::{Action, Decision, EnforcementMode, Principal, RequestId, ServiceId, Signals, Timestamp};
-use probity_policy::classify::Content;
+use probity_model::{
+    Action, DataClass, Decision, EnforcementMode, Place, Principal, RequestId, ServiceId, Signals, Timestamp,
+};
+use probity_policy::classify::{Content, Findings};
 
 use super::Line;
 use super::forward::Origin;
@@ -23,6 +25,10 @@ use crate::metrics::Stage;
 use crate::observe::{self, ContentType, Ending, Observed, RequestFacts};
 use crate::peer::Tee;
 use crate::plan::{Plan, Route, Service};
+use crate::watch::lock;
+
+/// Where a body that streams leaves its decisions.
+pub(crate) type Notes = Arc<std::sync::Mutex<Vec<Decision>>>;
 
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -50,6 +56,8 @@ pub(crate) struct Call {
     pub principal: Option<Arc<Principal>>,
     /// What becomes of the request's fields on their way upstream.
     pub request_edits: FieldEdits,
+    /// Takes the place of the request's query on its way upstream.
+    pub upstream_query: Option<bytes::Bytes>,
     /// The request's body, as far as it is held.
     pub body: Held,
     /// What limits took for it.
@@ -60,6 +68,13 @@ pub(crate) struct Call {
     lapped: Instant,
     spent_ns: u64,
     decisions: Vec<Decision>,
+    /// What the scan of the answer's body found, if the client gets just those bytes.
+    judged: Option<Findings>,
+    /// What it told of them in any case.
+    pub answer_signals: Signals,
+    pub sensitive_answer: bool,
+    /// Decisions that fall while a body streams.
+    notes: Option<Notes>,
     /// What a draft that is tried made of the call, apart from what is in force.
     draft: Option<Box<Draft>>,
     /// Its controls are being asked right now.
@@ -105,6 +120,7 @@ impl Call {
             upstream_us: 0,
             principal: None,
             request_edits: FieldEdits::default(),
+            upstream_query: None,
             body: Held::Streaming,
             limits: Taken::default(),
             started_at,
@@ -112,6 +128,10 @@ impl Call {
             lapped: started,
             spent_ns: 0,
             decisions: Vec::new(),
+            judged: None,
+            answer_signals: Signals::default(),
+            sensitive_answer: false,
+            notes: None,
             draft: None,
             rehearsing: false,
             recorded: false,
@@ -209,6 +229,42 @@ impl Call {
         self.decisions.push(ruling.decision(Action::Change, self.plan.bundle.revision));
     }
 
+    /// Keeps what the scan of the answer's body tells, whatever becomes of the body.
+    pub fn note_answer(&mut self, findings: &Findings) {
+        if self.rehearsing {
+            return;
+        }
+        self.answer_signals = findings.signals;
+        self.sensitive_answer = findings.hits.iter().any(|hit| {
+            hit.place == Place::ResponseBody
+                && !matches!(hit.class, DataClass::IpAddress | DataClass::Custom(_))
+        });
+    }
+
+    /// Keeps what was found in bytes that the client will get: they are not scanned again for the record.
+    pub fn judged(&mut self, mut findings: Findings) {
+        if self.rehearsing {
+            return;
+        }
+        findings.locate(false);
+        self.judged = Some(findings);
+    }
+
+    /// The client gets other bytes than those that were scanned.
+    pub fn unjudged(&mut self) {
+        if !self.rehearsing {
+            self.judged = None;
+        }
+    }
+
+    pub fn was_judged(&self) -> bool {
+        self.judged.is_some()
+    }
+
+    pub fn notes(&mut self) -> Notes {
+        Arc::clone(self.notes.get_or_insert_default())
+    }
+
     /// Ends a stage: what passed since the last one is its time.
     pub fn lap(&mut self, stage: Stage) {
         let now = Instant::now();
@@ -289,6 +345,10 @@ impl Call {
         if !shared.observer.enabled {
             return None;
         }
+        if let Some(notes) = self.notes.take() {
+            self.decisions.append(&mut lock(&notes));
+        }
+        let judged = self.judged.take();
         let ending = Ending {
             status: self.status,
             end: self.end,
@@ -298,7 +358,7 @@ impl Call {
             decisions: std::mem::take(&mut self.decisions),
         };
         let built = catch_unwind(AssertUnwindSafe(|| {
-            observe::exchange(&shared.observer, &self.plan.scanner, self.observed(), ending)
+            observe::exchange(&shared.observer, &self.plan.scanner, self.observed(), ending, judged)
         }));
         let exchange = built.unwrap_or_else(|_| {
             self.panicked();

@@ -185,6 +185,15 @@ pub(crate) fn upstream_target(head: &RequestHead, cut: Option<&str>) -> Bytes {
     }
 }
 
+/// The same target with another query; none when that is empty.
+pub(crate) fn with_query(target: &[u8], query: &[u8]) -> Bytes {
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
+    match query {
+        [] => Bytes::copy_from_slice(path),
+        query => [path, b"?", query].concat().into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -454,6 +454,10 @@ async fn send_head(call: &Call, endpoint: &Arc<Endpoint>, connection: Fresh) -> 
         .chain(kept)
         .chain(edits.fields());
     let target = head::upstream_target(head, service.cut.as_deref());
+    let target = match &call.upstream_query {
+        Some(query) => head::with_query(&target, query),
+        None => target,
+    };
     let framing = framing(call, head);
     let peer = match connection {
         Fresh::H1(mut wire) => {
@@ -581,7 +585,7 @@ async fn relay_response(
             Some(guards) if whole => guards.judge_answer(call, &mut answer).await?,
             Some(guards) => {
                 guards.judge_long_answer(call, &mut answer).await?;
-                filter = guards.filter(call, &answer);
+                filter = guards.filter(call, &mut answer)?;
             }
             None => {}
         }

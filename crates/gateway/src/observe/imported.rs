@@ -143,7 +143,7 @@ impl ImportObserver {
             durations: call.durations,
             decisions: Vec::new(),
         };
-        let mut exchange = exchange(&self.observer, &self.scanner, observed, ending);
+        let mut exchange = exchange(&self.observer, &self.scanner, observed, ending, None);
         if call.request_fields.is_none() && exchange.authentication.state == AuthenticationState::None {
             exchange.authentication =
                 Authentication { state: AuthenticationState::Unknown, ..Authentication::none() };

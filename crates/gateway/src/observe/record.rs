@@ -65,17 +65,38 @@ pub(crate) fn exchange(
     scanner: &Scanner,
     call: Observed<'_>,
     ending: Ending,
+    judged: Option<Findings>,
 ) -> Exchange {
     if let (Some(probe), Some(head)) = (observer.probe, call.request) {
         probe(text(head.path()));
     }
-    thread_local! { static FINDINGS: RefCell<Findings> = RefCell::new(Findings::new()); }
-    let taken = FINDINGS.with(|findings| std::mem::take(&mut *findings.borrow_mut()));
-    let mut findings = taken;
-    findings.clear();
-    let exchange = fill(observer, scanner, call, ending, &mut findings);
-    FINDINGS.with(|place| *place.borrow_mut() = findings);
+    let answered = judged.is_some();
+    let mut findings = judged.unwrap_or_else(lend_findings);
+    let exchange = fill(observer, scanner, call, ending, answered, &mut findings);
+    keep_findings(findings);
     exchange
+}
+
+/// Findings that one thread keeps for later calls: those of calls that overlap.
+const MAX_KEPT_FINDINGS: usize = 8;
+
+thread_local! { static FINDINGS: RefCell<Vec<Findings>> = const { RefCell::new(Vec::new()) }; }
+
+/// Gives findings back, for what they remember of fields.
+pub(crate) fn keep_findings(findings: Findings) {
+    FINDINGS.with_borrow_mut(|kept| {
+        if kept.len() < MAX_KEPT_FINDINGS {
+            kept.push(findings);
+        }
+    });
+}
+
+/// Empty findings that may remember fields of earlier calls.
+pub(crate) fn lend_findings() -> Findings {
+    let mut findings = FINDINGS.with_borrow_mut(Vec::pop).unwrap_or_default();
+    findings.locate(false);
+    findings.clear();
+    findings
 }
 
 fn fill(
@@ -83,6 +104,7 @@ fn fill(
     scanner: &Scanner,
     call: Observed<'_>,
     ending: Ending,
+    answered: bool,
     findings: &mut Findings,
 ) -> Exchange {
     let secure = call.tls.is_some();
@@ -112,14 +134,16 @@ fn fill(
     }
     if let Some(facts) = &response {
         signals.0 |= facts.signals.0;
-        scan_body(
-            scanner,
-            facts.content_type.content,
-            facts.encoded,
-            Place::ResponseBody,
-            call.response_body,
-            findings,
-        );
+        if !answered {
+            scan_body(
+                scanner,
+                facts.content_type.content,
+                facts.encoded,
+                Place::ResponseBody,
+                call.response_body,
+                findings,
+            );
+        }
     }
     let response_type: Arc<str> =
         response.as_ref().map_or_else(|| "".into(), |facts| facts.content_type.essence.clone());
@@ -224,7 +248,7 @@ fn may_hold_class(segment: &str) -> bool {
 }
 
 /// Fields that an application made up: the registered and usual ones have no room for personal data.
-fn is_own_field(name: &[u8]) -> bool {
+pub(crate) fn is_own_field(name: &[u8]) -> bool {
     let is = |usual: &[u8]| name.eq_ignore_ascii_case(usual);
     name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"x-"))
         && !name.get(..11).is_some_and(|start| start.eq_ignore_ascii_case(b"x-forwarded"))

@@ -9,11 +9,13 @@
 
 mod harness;
 
+mod answers;
 mod authorization;
 mod bodies;
 mod forwarding;
 mod h2;
 mod identity;
+mod leaks;
 mod lifecycle;
 mod limits;
 mod network;

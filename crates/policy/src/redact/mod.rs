@@ -17,6 +17,7 @@ pub use edit::{Edit, apply, plan};
 pub use mask::{Style, mask};
 pub use rules::{Caller, Rules};
 pub use stream::{Stream, StreamError, WINDOW};
+pub use syntax::write;
 
 /// Makes a token for a value; `None` where none can be made, so that the value is masked instead.
 pub trait Tokens {

@@ -9,7 +9,7 @@ use crate::classify::Syntax;
 pub(super) const REDACTED: &str = "[redacted]";
 
 /// `text` as it may stand inside a value of that syntax.
-pub(super) fn write(syntax: Syntax, text: &str) -> Vec<u8> {
+pub fn write(syntax: Syntax, text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for byte in text.bytes() {
         match (syntax, byte) {
