@@ -36,8 +36,8 @@ pub use enforce::identity::{
     KEY_PREFIX, KeyFault, PasswordHashError, check_key, check_password_hash, credential_hash, hash_password,
     key_hint, mint_key, secret_digest,
 };
-pub use gateway::{Gateway, GatewayError, GatewayOptions, Health, Tuning};
 pub use enforce::leaks::tokens::{MAX_TOKEN_VALUE, MAX_TOKENS, TOKEN_PREFIX, TokenError, TokenMap};
+pub use gateway::{Gateway, GatewayError, GatewayOptions, Health, Tuning};
 pub use listener::ListenerTransport;
 pub use observe::{ImportObserver, ImportRefusal, RecordedCall};
 pub use tls::TlsError;
