@@ -356,3 +356,23 @@ fn cbc(
     room.truncate(len);
     Some(room)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::enforce::identity::token::jose::encode;
+
+    /// RFC 7518, appendix C: Bob's side.
+    #[test]
+    fn keys_are_derived_as_in_the_document() {
+        let header = r#"{"alg":"ECDH-ES","enc":"A128GCM","apu":"QWxpY2U","apv":"Qm9i","epk":{"kty":"EC","crv":"P-256","x":"gI0GAILBdu7T53akrFmMyGcsF3n5dO7MmwNBHKW5SV0","y":"SLW_xSffzlPWrHEVI30DHM_4egVwt3NQqeUD7nMFpps"}}"#;
+        let header = Header::parse(encode(header.as_bytes()).as_bytes(), JWE_RULES).unwrap();
+        let bob = decode(b"VEmDZpDXXK8p8N0Cndsxs924q6nS1RXFASRl6BfUqdw").unwrap();
+        let key = agreement::PrivateKey::from_private_key(&ECDH_P256, &bob).unwrap();
+        let bob = PrivateKey { kid: None, material: Material::Agreement { curve: Curve::P256, key } };
+        let epk = Epk::parse(header.members.get("epk")).unwrap();
+        let direct = Management::Agreement(None);
+        let derived = bob.content_key(&header, direct, Encryption::A128Gcm, Some(&epk), b"").ok().unwrap();
+        assert_eq!(encode(&derived), "VqqN6vgjbSBcIijNcacQGg");
+    }
+}
