@@ -31,11 +31,12 @@ mod seal;
 mod strict;
 
 use std::collections::HashMap;
+use std::future::Future as _;
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use probity_model::Timestamp;
-use probity_model::bundle::identity::token::KeySource;
+use probity_model::bundle::identity::token::{KeySource, SignatureAlgorithm};
 use probity_model::bundle::identity::{TokenDemand, TokenPolicy};
 use probity_model::exchange::CredentialScheme;
 use probity_model::principal::Principal;
@@ -360,6 +361,73 @@ impl Tokens {
         }
         fields
     }
+}
+
+/// Whether a gateway with that key could enforce the policy; what is wrong with it if not.
+pub fn check_tokens(policy: &TokenPolicy, sealing_key: &[u8; 32]) -> Result<(), String> {
+    let memory = Memory::default();
+    memory.unseal_with(sealing_key);
+    Tokens::of(policy, &memory).map(drop).map_err(|error| error.to_string())
+}
+
+/// Judges what fuzzing makes up, as a token, a proof and a key set, by all the code that strangers reach. Gives whether
+/// anything was believed, which must never be.
+#[doc(hidden)]
+pub fn judge_hostile(token: &[u8], proof: &[u8], set: &[u8]) -> bool {
+    use probity_model::bundle::identity::Issuer;
+
+    const KEYS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    static TOKENS: std::sync::OnceLock<Option<Arc<Tokens>>> = std::sync::OnceLock::new();
+    let tokens = TOKENS.get_or_init(|| {
+        let issuer = Issuer {
+            name: "fuzz".into(),
+            issuer: "https://id.example".into(),
+            audiences: vec!["api".into()],
+            algorithms: SignatureAlgorithm::ALL.to_vec(),
+            types: Vec::new(),
+            keys: KeySource::Inline(KEYS.to_owned()),
+            clock_skew_s: 30,
+            max_lifetime_s: None,
+            jwks: Default::default(),
+            claims: Default::default(),
+            sender_constrained: false,
+            introspection: None,
+            decryption: Vec::new(),
+            encrypted_only: false,
+            allow_private: false,
+            ca_file: None,
+        };
+        let policy = TokenPolicy { issuers: vec![issuer], ..TokenPolicy::default() };
+        Tokens::of(&policy, &Memory::default()).ok()
+    });
+    let Some(tokens) = tokens else { return false };
+    let demand = TokenDemand::default();
+    let call = Presented {
+        token,
+        scheme: TokenScheme::Dpop,
+        method: b"GET",
+        uri: TargetUri { https: true, authority: b"api.example", path: b"/x" },
+        dpop: DpopField::One(proof),
+        certificate: None,
+        credential: None,
+        demand: &demand,
+        now: Timestamp::from_seconds(1_800_000_000),
+    };
+    // Keys that are given inline are never waited for.
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let verified = std::pin::pin!(tokens.verify(call)).poll(&mut context);
+    let believed = matches!(verified, std::task::Poll::Ready(Ok(_)));
+    let proved =
+        dpop::check(&call, "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I", &tokens.policy.dpop, &tokens.keys);
+    let _ = jwk::parse_set(set);
+    let _ = address::Address::parse(&String::from_utf8_lossy(set));
+    believed || proved.is_ok()
+}
+
+/// An error with what caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// The scheme under which a verified token is recorded.
