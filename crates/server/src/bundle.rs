@@ -4,6 +4,7 @@ mod answers;
 mod authorization;
 mod contract;
 pub mod identity;
+pub mod issuer;
 mod leaks;
 mod limits;
 mod network;
@@ -13,8 +14,9 @@ use std::path::Path;
 
 use probity_graph::Sources;
 use probity_model::bundle::{
-    BUNDLE_VERSION, BundleOperation, BundleService, ConnectionLimits, CustomClass, Forwarding, Inspection,
-    Listener, ListenerTls, Protection, RecordPolicy, Timeouts, Upstream, UpstreamTls,
+    BUNDLE_VERSION, BundleOperation, BundleService, ConnectionLimits, CustomClass, Forwarding,
+    IdentityPolicy, Inspection, Listener, ListenerTls, Protection, RecordPolicy, Timeouts, Upstream,
+    UpstreamTls,
 };
 use probity_model::{Bundle, DataClass, Digest, EnforcementMode, OperationId, Timestamp};
 
@@ -73,7 +75,8 @@ pub fn compile(
         },
         forwarding: Forwarding { trusted_proxies: gateway.trusted_proxies.clone() },
         record: RecordPolicy { on_full: config.events.on_full },
-        identity: None,
+        identity: issuer::compile(loaded)?
+            .map(|tokens| IdentityPolicy { tokens: Some(tokens), ..IdentityPolicy::default() }),
     })
 }
 

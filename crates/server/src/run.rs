@@ -140,7 +140,7 @@ fn hand_out(app: &mut App) -> anyhow::Result<Opened> {
         bundle_key: probity_gateway::bundle_public_key(seed.expose())
             .context("the bundle key is not usable")?,
         identity_key: *identity.expose(),
-        sealing_key: *app.vault().signing_seed("bundle-secrets")?.expose(),
+        sealing_key: *app.vault().signing_seed(crate::bundle::issuer::SEALING_SEED)?.expose(),
         store: app.store().clone(),
         wake: app.webhooks_wake(),
         notes: app.notes(),

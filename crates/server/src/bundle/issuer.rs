@@ -20,6 +20,8 @@ use crate::config::identity::IdentityConfig;
 use crate::config::identity::issuer::{ClaimsConfig, DecryptionConfig, IntrospectionConfig, IssuerConfig};
 use crate::sources::Loaded;
 
+/// The vault's name of the key that seals secrets in bundles.
+pub const SEALING_SEED: &str = "bundle-secrets";
 /// Largest file with keys or a secret.
 const MAX_FILE_BYTES: u64 = 256 * 1024;
 const MAX_SKEW_S: u32 = 300;
@@ -80,7 +82,9 @@ pub fn seal(bundle: &mut Bundle, loaded: &Loaded, sealing_key: &[u8; 32]) -> Res
 
 fn issuer(loaded: &Loaded, config: &IssuerConfig) -> Result<Issuer, String> {
     if config.audiences.is_empty() {
-        return Err("`audiences` is empty, expected at least one: else every token of the issuer counts".into());
+        return Err(
+            "`audiences` is empty, expected at least one: else every token of the issuer counts".into()
+        );
     }
     if config.algorithms.is_empty() {
         return Err("`algorithms` is empty, expected at least one".into());
@@ -119,7 +123,12 @@ fn issuer(loaded: &Loaded, config: &IssuerConfig) -> Result<Issuer, String> {
         claims: claims(&config.claims),
         sender_constrained: config.sender_constrained,
         introspection: config.introspection.as_ref().map(|each| introspection(config, each)),
-        decryption: config.decryption.iter().enumerate().map(|(index, key)| decryption(config, index, key)).collect(),
+        decryption: config
+            .decryption
+            .iter()
+            .enumerate()
+            .map(|(index, key)| decryption(config, index, key))
+            .collect(),
         encrypted_only: config.encrypted_only,
         allow_private: config.allow_private,
         ca_file: config.ca.as_ref().map(|file| loaded.path(file).display().to_string()),
@@ -247,7 +256,8 @@ mod tests {
         let compiled = compile(&loaded).and_then(|policy| {
             let mut bundle = probity_gateway::refusing_bundle();
             let tokens = policy.unwrap();
-            bundle.identity = Some(probity_model::bundle::IdentityPolicy { tokens: Some(tokens), ..Default::default() });
+            bundle.identity =
+                Some(probity_model::bundle::IdentityPolicy { tokens: Some(tokens), ..Default::default() });
             seal(&mut bundle, &loaded, &[3; 32])?;
             Ok(bundle)
         });

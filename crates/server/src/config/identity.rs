@@ -1,6 +1,8 @@
 //! `identity`: who may call at all, for every service; and `protect.identity`: which proofs of a caller count for one
 //! service, and what its operations ask for.
 
+pub mod issuer;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -15,6 +17,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IdentityConfig {
+    /// Whose tokens are believed.
+    pub issuers: Vec<issuer::IssuerConfig>,
+    /// What holds for the tokens of all issuers.
+    pub tokens: issuer::TokensConfig,
     /// Callers with the credentials that they have already.
     pub consumers: Vec<ConsumerConfig>,
     /// Request fields that say who calls and are never believed from outside, beside the usual ones; a `*` at the end

@@ -135,8 +135,9 @@ impl Tokens {
         let mut roots: HashMap<Option<&str>, Arc<ClientConfig>> = HashMap::new();
         let mut issuers = Vec::new();
         for issuer in &policy.issuers {
-            let named =
-                |error: BuildError| -> BuildError { format!("issuer `{}`: {error}", issuer.name).into() };
+            let named = |error: BuildError| -> BuildError {
+                format!("issuer `{}`: {}", issuer.name, chain(&*error)).into()
+            };
             let asks = matches!(issuer.keys, KeySource::Discovery | KeySource::Url(_))
                 || issuer.introspection.is_some();
             let client = if asks {
