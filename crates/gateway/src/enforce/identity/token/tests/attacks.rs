@@ -288,3 +288,47 @@ fn a_policy_that_cannot_be_kept_is_refused() {
     );
     check(&|policy| policy.issuers = vec![policy.issuers[0].clone(); 65], "65 issuers");
 }
+
+/// A good token with any one byte changed, cut or doubled is another token, and nobody signed it.
+#[tokio::test]
+async fn no_change_of_a_byte_is_believed() {
+    let ec = Signer::ec("ec-1");
+    let bench = Bench::new(vec![issuer(inline(&[&ec]))]);
+    let good = ec.token(json!({}));
+    for index in 0..good.len() {
+        let changed = |with: &str| format!("{}{with}{}", &good[..index], &good[index + 1..]);
+        let other = if &good[index..=index] == "A" { "B" } else { "A" };
+        let twice = good[index..=index].repeat(2);
+        for token in [changed(other), changed(""), changed(&twice), changed("."), changed("\u{e9}")] {
+            if token != good {
+                let verdict = bench.verdict(&token, |_| ()).await;
+                assert!(verdict.starts_with("gateway-"), "{verdict} {token}");
+            }
+        }
+    }
+    assert_eq!(bench.verdict(&good, |_| ()).await, "alice");
+}
+
+#[test]
+fn what_fuzzing_makes_up_is_not_believed() {
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, TestRunner};
+
+    let part = || {
+        prop_oneof![
+            "[ -~]{0,80}",
+            r#"\{("(alg|kid|typ|jwk|iss|exp|enc|epk)":("[ -~]{0,9}"|[0-9]{1,9}),?){0,5}\}"#
+        ]
+    };
+    let bytes = || proptest::collection::vec(any::<u8>(), 0..40);
+    let mut runner = TestRunner::new(Config::with_cases(256));
+    runner
+        .run(&(part(), part(), bytes(), bytes(), part()), |(head, payload, signature, odd, set)| {
+            let token =
+                format!("{}.{}.{}", encode(head.as_bytes()), encode(payload.as_bytes()), encode(&signature));
+            prop_assert!(!super::super::judge_hostile(token.as_bytes(), token.as_bytes(), set.as_bytes()));
+            prop_assert!(!super::super::judge_hostile(&odd, token.as_bytes(), &odd));
+            Ok(())
+        })
+        .unwrap();
+}
