@@ -28,7 +28,7 @@ use probity_model::bundle::limits::{
 use probity_model::bundle::{Bundle, BundleService};
 use probity_policy::limit::quota::Period;
 use probity_policy::limit::{
-    InFlight, NANOS_PER_MS, NEVER, Quota, SlidingWindow, Table, TokenBucket, Verdict,
+    InFlight, NANOS_PER_MS, NEVER, Quota, SlidingWindow, Slot, Table, TokenBucket, Verdict,
 };
 
 use self::challenge::Challenge;
@@ -52,6 +52,8 @@ const MAX_SLOWED: usize = 1_024;
 const MAX_SLOW_MS: u32 = 30_000;
 /// Largest body of a sign-in.
 const SIGN_IN_BYTES: u64 = 64 * 1024;
+/// Marks the keys of revoked credentials.
+const REVOKED: u64 = 3;
 /// Bytes that one unit of a cost by size stands for.
 const KIB: u64 = 1_024;
 
@@ -65,8 +67,8 @@ pub(crate) struct Memory {
     failures: Table,
     flight: InFlight,
     slowed: AtomicUsize,
-    /// When the last block ends that was ever imposed: before the first there is nothing to look up.
-    blocked_until: AtomicU64,
+    /// When the last revocation ends: until the first there is nothing to look up.
+    revoked_until: AtomicU64,
     quotas: OnceLock<Quotas>,
     lines: lines::Lines,
 }
@@ -84,7 +86,7 @@ impl Default for Memory {
             failures: Table::new(MAX_FAILING),
             flight: InFlight::default(),
             slowed: AtomicUsize::new(0),
-            blocked_until: AtomicU64::new(0),
+            revoked_until: AtomicU64::new(0),
             quotas: OnceLock::new(),
             lines: lines::Lines::default(),
         }
@@ -254,6 +256,7 @@ impl Guard {
             call.limits.name = named;
             self.judge_standing(call, |by| by == EscalationKey::Name).await?;
         }
+        self.judge_credential(call)?;
         self.judge_standing(call, |by| matches!(by, EscalationKey::Credential | EscalationKey::Consumer))
             .await?;
         self.judge_rules(call, false)
@@ -324,28 +327,55 @@ impl Guard {
             let address = caller::by_address(memory.hash, 0, call);
             match ladder.add(&memory.failures, key, now, taken.name, address) {
                 Consequence::None => {}
-                Consequence::Blocked { until } => self.blocked(ladder, until),
+                Consequence::Blocked => told(ladder),
                 Consequence::Revoked { until } => {
-                    self.blocked(ladder, until);
+                    told(ladder);
                     if ladder.mode == EnforcementMode::Block {
-                        self.revoke(call);
+                        self.revoke(call, now, until);
                     }
                 }
             }
         }
     }
 
-    fn blocked(&self, ladder: &Ladder, until: u64) {
-        self.state.limits.blocked_until.fetch_max(until, Relaxed);
-        tracing::warn!(escalation = &*ladder.name, mode = ?ladder.mode, "a caller is blocked after repeated failures");
+    /// Takes the credential of the call out of use in all services; the block stands besides.
+    fn revoke(&self, call: &Call, now: u64, until: u64) {
+        let Some(principal) = &call.principal else { return };
+        let memory = &self.state.limits;
+        let key = caller::by_credential(memory.hash, REVOKED, principal);
+        memory.failures.update(key, now, |slot| *slot = Slot { value: 1, expires: until });
+        memory.revoked_until.fetch_max(until, Relaxed);
+        // A token is done with; what is kept by the operator may come back.
+        let revoked = Revocation::Credential(principal.proof.credential);
+        self.state.identity.tokens.revoke(&revoked, call.started_at);
     }
 
-    /// Takes the credential of the call out of use everywhere; the block stands besides.
-    fn revoke(&self, call: &Call) {
-        if let Some(principal) = &call.principal {
-            let revoked = Revocation::Credential(principal.proof.credential);
-            self.state.identity.tokens.revoke(&revoked, call.started_at);
+    /// Whether the credential was revoked, by whichever service.
+    fn judge_credential(&self, call: &mut Call) -> Result<(), Stop> {
+        let memory = &self.state.limits;
+        let until = memory.revoked_until.load(Relaxed);
+        if until == 0 {
+            return Ok(());
         }
+        let Some(principal) = &call.principal else { return Ok(()) };
+        let now = memory.now();
+        let key = caller::by_credential(memory.hash, REVOKED, principal);
+        if until <= now || memory.failures.peek(key, now).is_none() {
+            return Ok(());
+        }
+        let ruling = Ruling::new(
+            "authn-bruteforce",
+            "gateway-credential-withdrawn",
+            self.mode,
+            401,
+            "the credential was revoked after repeated failures",
+        );
+        self.bar(
+            call,
+            ruling
+                .found(None, "credential", "revoked")
+                .field("www-authenticate", "Bearer error=\"invalid_token\""),
+        )
     }
 
     fn hash(&self) -> SipKey {
@@ -644,6 +674,10 @@ impl Rule {
             }
         }
     }
+}
+
+fn told(ladder: &Ladder) {
+    tracing::warn!(escalation = &*ladder.name, mode = ?ladder.mode, "a caller is blocked after repeated failures");
 }
 
 /// Bytes of the request's body, where its head says so.

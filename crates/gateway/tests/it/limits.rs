@@ -4,7 +4,10 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use probity_gateway::Tuning;
+use probity_gateway::{Tuning, credential_hash, mint_key, secret_digest};
+use probity_model::bundle::identity::{
+    Consumer, Credential, IdentityPolicy, Need, SecretScheme, ServiceIdentity, Way,
+};
 use probity_model::bundle::limits::*;
 use probity_model::bundle::{Bundle, ConnectionLimits, Forwarding, Protection};
 use probity_model::exchange::End;
@@ -376,6 +379,119 @@ async fn observing_refuses_nobody() {
     assert_eq!(found, [flag("used-up"), flag("blocked"), flag("used-up"), flag("blocked"), flag("used-up")]);
 }
 
+/// Two consumers with a key each, in two services.
+async fn identified(limits: LimitPolicy) -> (Bundle, [String; 2]) {
+    let keys = [1, 2].map(|seed| mint_key("live", &[seed; 64]).unwrap());
+    let credential = |at: usize| Credential {
+        id: format!("k-{at}").into(),
+        hash: credential_hash(&[7; 32], &secret_digest(keys[at].as_bytes())),
+        consumer: u32::try_from(at).unwrap(),
+        scheme: SecretScheme::Any,
+        roles: None,
+        scopes: None,
+        environment: None,
+        issued_at: None,
+        expires_at: None,
+        revoked: false,
+    };
+    let consumer = |name: &str, role: &str| Consumer {
+        name: name.into(),
+        tenant: Some("north".into()),
+        roles: vec![role.into()],
+        ..Consumer::default()
+    };
+    let mut bundle = protected(limits).await;
+    bundle.identity = Some(IdentityPolicy {
+        consumers: vec![consumer("app", "patient"), consumer("desk", "staff")],
+        credentials: vec![credential(0), credential(1)],
+        ..IdentityPolicy::default()
+    });
+    let service = &mut bundle.services[0];
+    service.protection.as_mut().unwrap().identity = Some(ServiceIdentity {
+        mode: EnforcementMode::Block,
+        needs: vec![Need { alternatives: vec![vec![Way::ApiKey]], ..Need::default() }],
+        operations: vec![0, 0],
+        key_fields: vec!["x-api-key".into()],
+        ..ServiceIdentity::default()
+    });
+    let mut other = service.clone();
+    other.id = "other".into();
+    other.path_prefix = "/other".into();
+    (other.operations, other.protection.as_mut().unwrap().identity.as_mut().unwrap().operations) =
+        (vec![], vec![]);
+    other.protection.as_mut().unwrap().limits = Some(policy(vec![]));
+    bundle.services.push(other);
+    (bundle, keys)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proved_callers_are_counted_by_what_is_proved() {
+    let staff = LimitMatch { roles: vec!["staff".into()], ..LimitMatch::default() };
+    let limits = policy(vec![
+        limit("consumer", vec![LimitKey::Consumer], bucket(2)),
+        limit("tenant", vec![LimitKey::Tenant], bucket(5)),
+        Limit {
+            applies: staff,
+            ..limit("staff", vec![LimitKey::Credential, LimitKey::Operation], bucket(1))
+        },
+    ]);
+    let (bundle, keys) = identified(limits).await;
+    let bench = Bench::start(&bundle).await;
+    let mut client = bench.connect().await;
+    for (key, path, expected) in [
+        (0, "/a", (200, None)),
+        (0, "/a", (200, None)),
+        // From wherever it comes.
+        (0, "/a", (429, Some("gateway-limit-consumer"))),
+        (1, "/a", (200, None)),
+        (1, "/a", (429, Some("gateway-limit-staff"))),
+        (1, "/b", (200, None)),
+        (1, "/b", (429, Some("gateway-limit-consumer"))),
+    ] {
+        let fields = format!("X-Api-Key: {}\r\n", keys[key]);
+        let answer = client.ask(&get_from(&format!("192.0.2.{key}"), path, &fields)).await;
+        let record = bench.record();
+        let rule = record.decisions.first().map(|decision| decision.rule.as_str());
+        assert_eq!((status(&answer), rule), expected, "{key} {path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guessing_keys_ends_before_they_are_looked_up() {
+    let ladder = escalation("guessing", Watch::Statuses(vec![401]), EscalationKey::Address, &[(3, HOUR)]);
+    let (bundle, keys) = identified(watching(vec![ladder])).await;
+    let bench = Bench::start(&bundle).await;
+    let mut client = bench.connect().await;
+    let with = |address: &str, key: &str| get_from(address, "/a", &format!("X-Api-Key: {key}\r\n"));
+    for guess in 0..3 {
+        assert_eq!(status(&client.ask(&with("192.0.2.1", &format!("guess-{guess}"))).await), 401);
+        bench.record();
+    }
+    // Even the right one.
+    assert_eq!(status(&client.ask(&with("192.0.2.1", &keys[0])).await), 429);
+    assert_eq!(status(&client.ask(&with("192.0.2.2", &keys[0])).await), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_is_revoked_everywhere() {
+    let steps = [(2, EscalationAction::Revoke { ms: 3_600_000 })];
+    let ladder = escalation("probing", Watch::Statuses(vec![403]), EscalationKey::Credential, &steps);
+    let (bundle, keys) = identified(watching(vec![ladder])).await;
+    let bench = Bench::start(&bundle).await;
+    let mut client = bench.connect().await;
+    let with = |key: &str, path: &str, status: u16| {
+        get_from("192.0.2.1", path, &format!("X-Api-Key: {key}\r\nX-Status: {status}\r\n"))
+    };
+    for _ in 0..2 {
+        assert_eq!(status(&client.ask(&with(&keys[0], "/a", 403)).await), 403);
+        bench.record();
+    }
+    for (key, path, expected) in [(0, "/a", 401), (0, "/other/x", 401), (1, "/a", 200), (1, "/other/x", 200)]
+    {
+        assert_eq!(status(&client.ask(&with(&keys[key], path, 200)).await), expected, "{key} {path}");
+    }
+}
+
 async fn bounded(change: impl FnOnce(&mut ConnectionLimits)) -> Bench {
     let mut bundle = bundle(&[echo().await]);
     change(&mut bundle.limits);
@@ -425,27 +541,6 @@ async fn a_slow_body_is_not_waited_for() {
     let answer =
         bench.connect().await.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc").await;
     assert_eq!(status(&answer), 200);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_upstream_that_does_not_read_is_not_the_clients_fault() {
-    let upstream = scripted(|client| async move {
-        // Longer than the grace: only the head is read, then all of it.
-        let mut client = client;
-        client.until("\r\n\r\n").await;
-        tokio::time::sleep(std::time::Duration::from_millis(600)).await;
-        client.until("END").await;
-        client.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
-    })
-    .await;
-    let mut bundle = bundle(&[upstream]);
-    (bundle.limits.body_bytes_per_second, bundle.limits.body_grace_ms) = (100_000_000, 200);
-    let bench = Bench::start(&bundle).await;
-    let body = "x".repeat(16 << 20) + "END";
-    let mut client = bench.connect().await;
-    let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len());
-    let answer = client.ask(&(head + &body)).await;
-    assert_eq!(status(&answer), 200, "{answer}");
 }
 
 /// One frame of HTTP/2.

@@ -140,6 +140,11 @@ impl QuotaBook {
         entries.map(|(key, slot)| Reservation { key, ends: slot.expires, used: slot.value }).collect()
     }
 
+    /// Bytes that the book has taken.
+    pub fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+
     /// Keys whose period lasts.
     pub fn keys(&self, at: u64) -> usize {
         self.0.live(at)

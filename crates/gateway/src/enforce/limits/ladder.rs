@@ -50,11 +50,8 @@ pub(super) enum Standing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Consequence {
     None,
-    /// Until then.
-    Blocked {
-        until: u64,
-    },
-    /// The credential counts no longer anywhere; blocked besides.
+    Blocked,
+    /// The credential counts no longer anywhere until then; blocked besides.
     Revoked {
         until: u64,
     },
@@ -155,7 +152,7 @@ impl Ladder {
         let until = now.saturating_add(ms.saturating_mul(NANOS_PER_MS));
         table.update(key ^ BLOCK, now, |slot| *slot = Slot { value: 1, expires: until });
         table.forget(key);
-        if revokes { Consequence::Revoked { until } } else { Consequence::Blocked { until } }
+        if revokes { Consequence::Revoked { until } } else { Consequence::Blocked }
     }
 }
 
@@ -230,6 +227,6 @@ mod tests {
         }
         assert_eq!(ladder.add(&table, 9, now, None, 0), Consequence::None);
         let blocked = (8..12).map(|name| ladder.add(&table, 9, now, Some(name), 0)).last();
-        assert_eq!(blocked, Some(Consequence::Blocked { until: now + 1_000 * MS }));
+        assert_eq!(blocked, Some(Consequence::Blocked));
     }
 }
