@@ -8,6 +8,7 @@ pub mod decided;
 pub mod facts;
 pub mod inventory;
 pub mod observed;
+pub mod openapi;
 pub mod reconcile;
 pub mod risk;
 pub mod template;

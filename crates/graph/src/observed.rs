@@ -55,6 +55,7 @@ impl Fold {
             protocols: BTreeMap::new(),
             tls: BTreeMap::new(),
             query: BTreeSet::new(),
+            request_types: BTreeSet::new(),
             sizes: SizeSummary::default(),
             burst_per_minute: 0,
             limited: 0,
@@ -109,6 +110,10 @@ impl Fold {
             if summary.query.len() < MAX_QUERY_NAMES {
                 summary.query.insert(name.clone());
             }
+        }
+        let types = &mut summary.request_types;
+        if call.status < 400 && !call.request_type.is_empty() && types.len() < MAX_PATTERNS {
+            types.insert(call.request_type.clone());
         }
         let sizes = &mut summary.sizes;
         sizes.request_bytes = sizes.request_bytes.saturating_add(call.request_bytes);
@@ -239,6 +244,7 @@ impl Fold {
         add_counts(&mut mine.protocols, theirs.protocols);
         add_counts(&mut mine.tls, theirs.tls);
         mine.query.extend(theirs.query);
+        mine.request_types.extend(theirs.request_types);
         let (a, b) = (&mut mine.authentication, theirs.authentication);
         a.none_answered += b.none_answered;
         a.none_refused += b.none_refused;

@@ -164,6 +164,9 @@ pub struct Observed {
     pub protocols: BTreeMap<String, u64>,
     pub tls: BTreeMap<String, u64>,
     pub query: BTreeSet<Arc<str>>,
+    /// Content types of requests that were answered below 400.
+    #[serde(default)]
+    pub request_types: BTreeSet<Arc<str>>,
     pub sizes: SizeSummary,
     /// Most calls of one caller inside one minute, and whether any was answered 429.
     pub burst_per_minute: u64,

@@ -250,6 +250,17 @@ pub enum InventoryCommand {
         #[arg(long = "tag")]
         tags: Vec<String>,
     },
+    /// What traffic shows of operations that no specification has, as a document to review and to put among
+    /// `specifications`.
+    #[command(after_help = "Example:\n  probity inventory export --openapi --service clinic > clinic.json")]
+    Export {
+        /// As OpenAPI 3.1, in JSON: the one form there is.
+        #[arg(long, required = true)]
+        openapi: bool,
+        /// Needed where there are several.
+        #[arg(long)]
+        service: Option<String>,
+    },
     /// Record that the inventory was reviewed.
     #[command(
         after_help = "Example:\n  probity inventory review --note 'quarterly review, two shadows assigned'"

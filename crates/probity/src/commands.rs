@@ -141,6 +141,7 @@ fn inventory(place: &Place, command: InventoryCommand, format: Format) -> Result
             }
             Command::InventorySet { operation, settings }
         }
+        InventoryCommand::Export { openapi: _, service } => Command::InventoryExport { service },
         InventoryCommand::Review { note } => Command::InventoryReview { note },
     };
     print(format, session::ask(place, None, command)?)

@@ -30,6 +30,7 @@ pub fn reply(reply: &Reply) -> String {
         }
         Reply::Operations(operations) => self::operations(operations),
         Reply::Operation(operation) => self::operation(operation),
+        Reply::OpenApi(document) => format!("{document:#}"),
         Reply::Reviewed { at, operations } => format!("review of {operations} operations recorded at {at}"),
         Reply::Findings(findings) => self::findings(findings, usize::MAX),
         Reply::Finding(finding) => self::finding(finding),

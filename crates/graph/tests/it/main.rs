@@ -9,4 +9,5 @@
 )]
 
 mod enforced;
+mod openapi;
 mod template;

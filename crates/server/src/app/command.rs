@@ -34,6 +34,10 @@ pub enum Command {
     InventoryReview {
         note: String,
     },
+    /// What traffic shows of a service, as an OpenAPI document.
+    InventoryExport {
+        service: Option<String>,
+    },
     FindingList {
         state: Option<String>,
         at_least: Option<Severity>,
@@ -94,6 +98,7 @@ pub enum Reply {
     Status(Box<Status>),
     Operations(Vec<Operation>),
     Operation(Box<Operation>),
+    OpenApi(Box<serde_json::Value>),
     Reviewed { at: Timestamp, operations: usize },
     Findings(Vec<Finding>),
     Finding(Box<Finding>),
@@ -124,6 +129,7 @@ impl Command {
             Self::Status
             | Self::InventoryList { .. }
             | Self::InventoryShow { .. }
+            | Self::InventoryExport { .. }
             | Self::FindingList { .. }
             | Self::FindingShow { .. }
             | Self::ComplianceStatus { .. }
@@ -158,6 +164,9 @@ impl App {
             }
             Command::InventorySet { operation, settings } => {
                 Reply::Operation(Box::new(self.inventory_set(&operation, &settings)?))
+            }
+            Command::InventoryExport { service } => {
+                Reply::OpenApi(Box::new(self.inventory_export(service.as_deref())?))
             }
             Command::InventoryReview { note } => {
                 let at = self.inventory_review(&note)?;

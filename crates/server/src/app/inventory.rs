@@ -122,6 +122,35 @@ impl App {
         self.operation_named(operation.id.as_str())
     }
 
+    /// What traffic shows of those operations of a service that no specification has, as an OpenAPI document.
+    pub(super) fn inventory_export(&self, service: Option<&str>) -> anyhow::Result<serde_json::Value> {
+        let mut named: Vec<&str> =
+            self.reconciled.operations.iter().map(|operation| operation.service.as_str()).collect();
+        named.dedup();
+        named.sort_unstable();
+        named.dedup();
+        let name = match (service, named.as_slice()) {
+            (Some(name), _) if named.contains(&name) => name,
+            (Some(name), _) => anyhow::bail!("no service `{name}`, expected one of {}", named.join(", ")),
+            (None, [only]) => only,
+            (None, []) => anyhow::bail!("nothing was seen yet"),
+            (None, several) => {
+                anyhow::bail!(
+                    "there are {} services, expected --service with one of {}",
+                    several.len(),
+                    several.join(", ")
+                )
+            }
+        };
+        let configured = self.loaded.as_ref().and_then(|loaded| {
+            loaded.config.services.iter().find(|configured| configured.name.as_str() == name)
+        });
+        let cut =
+            configured.filter(|configured| configured.strip_path).map_or("", |configured| &configured.path);
+        probity_graph::openapi::learned(&name.into(), &self.reconciled.operations, cut.trim_end_matches('/'))
+            .ok_or_else(|| anyhow::anyhow!("every operation that was seen of `{name}` is specified already"))
+    }
+
     /// A person looked at the inventory and says so.
     pub(super) fn inventory_review(&mut self, note: &str) -> anyhow::Result<Timestamp> {
         let at = now();

@@ -159,3 +159,6 @@ fn compile_graphql(context: &Context<'_>, config: &GraphqlConfig) -> Result<Grap
         schema,
     })
 }
+
+#[cfg(test)]
+mod tests;
