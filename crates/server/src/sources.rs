@@ -98,7 +98,8 @@ impl Loaded {
         let credentials = self.config.identity.consumers.iter().flat_map(|consumer| &consumer.credentials);
         files.extend(credentials.filter_map(|each| each.file.as_ref()).map(|file| self.path(file)));
         files.extend(crate::bundle::issuer::files(&self.config.identity).map(|file| self.path(file)));
-        let contracts = self.config.services.iter().filter_map(|service| service.protect.as_ref()?.contract.as_ref());
+        let contracts =
+            self.config.services.iter().filter_map(|service| service.protect.as_ref()?.contract.as_ref());
         let graphql = contracts.filter_map(|contract| contract.graphql.as_ref()?.schema.as_ref());
         files.extend(graphql.map(|file| self.path(file)));
         for tls in self.config.gateway.listen.iter().filter_map(|listen| listen.tls.as_ref()) {

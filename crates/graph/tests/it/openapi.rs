@@ -16,7 +16,7 @@ use probity_policy::contract::{Contract, Head};
 fn call(method: &str, template: &str, status: u16, kind: &str, fields: &[&str]) -> Exchange {
     Exchange {
         sequence: 1,
-        request_id: RequestId::default(),
+        request_id: RequestId::parse("01890a5d-ac96-774b-bcce-b302099a8057").unwrap(),
         gateway: "gw".into(),
         started_at: Timestamp::default(),
         revision: 1,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use probity_model::EnforcementMode;
 use probity_model::bundle::limits::{
-    CHALLENGE_FIELDS, Challenge, ChallengeAnswer, Escalation, EscalationAction, EscalationKey, EscalationStep, Limit,
-    LimitAlgorithm, LimitCost, LimitKey, LimitMatch, LimitPolicy, MAX_DISTINCT, MAX_KEYS, MAX_LIMITS,
-    MAX_STEPS, NameSource, PassPlace, SignIn, Watch, ZoneOffset, zone_offsets,
+    CHALLENGE_FIELDS, Challenge, ChallengeAnswer, Escalation, EscalationAction, EscalationKey,
+    EscalationStep, Limit, LimitAlgorithm, LimitCost, LimitKey, LimitMatch, LimitPolicy, MAX_DISTINCT,
+    MAX_KEYS, MAX_LIMITS, MAX_STEPS, NameSource, PassPlace, SignIn, Watch, ZoneOffset, zone_offsets,
 };
 
 use super::Context;
@@ -316,7 +316,10 @@ fn challenge(context: &Context<'_>, config: &ChallengeConfig) -> Result<Challeng
             if !(400..600).contains(&config.status) {
                 return Err(format!("status {}, expected 400 to 599", config.status));
             }
-            let odd = config.fields.keys().find(|name| !CHALLENGE_FIELDS.contains(&name.to_ascii_lowercase().as_str()));
+            let odd = config
+                .fields
+                .keys()
+                .find(|name| !CHALLENGE_FIELDS.contains(&name.to_ascii_lowercase().as_str()));
             if let Some(odd) = odd {
                 return Err(format!("field `{odd}`, expected one of {}", CHALLENGE_FIELDS.join(", ")));
             }

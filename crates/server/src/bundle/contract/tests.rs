@@ -40,7 +40,8 @@ fn compiled(contract: &str, schemas: &[&str]) -> Result<Option<ContractPolicy>, 
             durable: false,
         })
         .into();
-    let specifications = schemas.iter().enumerate().map(|(n, schema)| specification(&format!("{n}"), schema)).collect();
+    let specifications =
+        schemas.iter().enumerate().map(|(n, schema)| specification(&format!("{n}"), schema)).collect();
     let source = ServiceSources { specifications, ..ServiceSources::default() };
     let sources = Sources { services: [(id, source)].into(), ..Sources::default() };
     let mode = EnforcementMode::Block;
@@ -75,9 +76,15 @@ fn reads_every_key() {
     assert_eq!((policy.mode, policy.responses), (EnforcementMode::Observe, EnforcementMode::Block));
     assert_eq!((policy.limits.body_bytes, policy.limits.json_depth), (2 << 20, 5));
     assert_eq!(policy.limits.oversize, Oversize::Stream);
-    assert_eq!(policy.rules, [OperationRule { operation: 0, body_bytes: Some(10 << 20), oversize: Some(Oversize::Refuse) }]);
+    assert_eq!(
+        policy.rules,
+        [OperationRule { operation: 0, body_bytes: Some(10 << 20), oversize: Some(Oversize::Refuse) }]
+    );
     let graphql = policy.graphql.unwrap();
-    assert_eq!((graphql.paths, graphql.limits.depth, graphql.limits.introspection), (vec!["/q".to_owned()], 3, true));
+    assert_eq!(
+        (graphql.paths, graphql.limits.depth, graphql.limits.introspection),
+        (vec!["/q".to_owned()], 3, true)
+    );
     assert!(compiled("mode: \"off\"", &["{}"]).unwrap().is_none());
 }
 
