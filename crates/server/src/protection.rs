@@ -5,6 +5,7 @@
 //! section of a bundle; a part states a check only for what its section is sure to judge.
 
 mod callers;
+mod contract;
 mod identity;
 mod leaks;
 mod limits;
@@ -152,6 +153,9 @@ fn state(stated: &mut Stated<'_>, place: Place<'_>, protection: &Protection) {
     if let Some(policy) = &protection.limits {
         limits::state(stated, place, policy);
     }
+    if let Some(policy) = &protection.contract {
+        contract::state(stated, place, policy);
+    }
     if let Some(policy) = &protection.leaks {
         leaks::state(stated, place, policy);
     }
@@ -162,16 +166,18 @@ fn state(stated: &mut Stated<'_>, place: Place<'_>, protection: &Protection) {
 fn state_bounds(stated: &mut Stated<'_>, place: Place<'_>, protection: &Protection) {
     let (timeouts, limits) = (&place.bundle.timeouts, &place.bundle.limits);
     let concurrency = protection.limits.as_ref().and_then(|policy| limits::concurrency(policy, place));
+    let body = protection.contract.as_ref().and_then(|policy| contract::bounds(policy, place));
+    let mode = protection.contract.as_ref().map_or(EnforcementMode::Off, |policy| policy.mode);
     let bounds = json!({
-        "mode": word(EnforcementMode::Off),
+        "mode": word(mode),
         "head_bytes": limits.head_bytes,
         "head_ms": timeouts.head_ms,
         "idle_ms": timeouts.idle_ms,
         "upstream_ms": timeouts.upstream_ms,
         "connections": limits.connections,
         "streams": limits.streams,
-        "body_bytes": null,
-        "json_depth": null,
+        "body_bytes": body.map(|(bytes, _)| bytes),
+        "json_depth": body.map(|(_, depth)| depth),
         "concurrency": concurrency,
     });
     stated.fact("gateway.bounds", bounds);

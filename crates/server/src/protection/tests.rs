@@ -225,3 +225,28 @@ fn leaks_are_stated_class_by_class() {
         [""; 0]
     );
 }
+
+#[test]
+fn a_contract_is_stated_where_schemas_are_declared() {
+    let contract = |mode: &str, schema: Value| {
+        let declared = json!({"table": 0, "contract": {
+            "request": {"required": true, "content": [{"media_type": "application/json", "schema": schema}]},
+            "responses": [{"status": "200", "content": [{"media_type": "application/json", "schema": 0}]}],
+        }});
+        let policy = json!({"mode": mode, "responses": "observe", "unknown_fields": "refuse",
+            "tables": [["{}"]], "operations": [declared, null],
+            "rules": [{"operation": 0, "body_bytes": 4096}]});
+        in_force(&json!({"contract": policy}), &Value::Null)
+    };
+    let a = stated(&contract("block", json!(0)), "clinic GET /a");
+    assert_eq!(enforced(&a), ["dos-limits block", "response-validate observe", "schema-enforce block"]);
+    assert_eq!(value(&a, "gateway.contract")["unknown_fields"], "refuse");
+    let bounds = value(&a, "gateway.bounds");
+    assert_eq!((&bounds["mode"], &bounds["body_bytes"]), (&json!("block"), &json!(4096)));
+    let b = stated(&contract("block", json!(0)), "clinic POST /b");
+    assert_eq!(enforced(&b), ["dos-limits block"], "no specification knows it");
+    let open = stated(&contract("block", Value::Null), "clinic GET /a");
+    assert_eq!(enforced(&open), ["dos-limits block", "response-validate observe"]);
+    let observed = stated(&contract("observe", json!(0)), "clinic GET /a");
+    assert_eq!(value(&observed, "gateway.bounds")["body_bytes"], Value::Null);
+}
