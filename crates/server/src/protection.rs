@@ -4,6 +4,7 @@
 //! Whether it acts is the gateway's to show in its decisions; whether it is enough is the checks'. One part for each
 //! section of a bundle; a part states a check only for what its section is sure to judge.
 
+mod authorization;
 mod callers;
 mod contract;
 mod identity;
@@ -138,8 +139,9 @@ impl InForce {
 
 /// What happens to calls that fit no operation. What has to be proved of them is not enough: a stranger who proves who they
 /// are is still let through.
-fn unknown_operations(_service: &BundleService) -> EnforcementMode {
-    EnforcementMode::Off
+fn unknown_operations(service: &BundleService) -> EnforcementMode {
+    let policy = service.protection.as_ref().and_then(|protection| protection.authorization.as_ref());
+    policy.map_or(EnforcementMode::Off, authorization::unknown_operations)
 }
 
 /// The parts, in the order of the pipeline.
@@ -152,6 +154,9 @@ fn state(stated: &mut Stated<'_>, place: Place<'_>, protection: &Protection) {
     }
     if let Some(policy) = &protection.limits {
         limits::state(stated, place, policy);
+    }
+    if let Some(policy) = &protection.authorization {
+        authorization::state(stated, place, policy);
     }
     if let Some(policy) = &protection.contract {
         contract::state(stated, place, policy);

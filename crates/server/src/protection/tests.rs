@@ -250,3 +250,46 @@ fn a_contract_is_stated_where_schemas_are_declared() {
     let observed = stated(&contract("observe", json!(0)), "clinic GET /a");
     assert_eq!(value(&observed, "gateway.bounds")["body_bytes"], Value::Null);
 }
+
+#[test]
+fn authorization_states_rights_objects_and_fields() {
+    let gateway = in_force(
+        &json!({"authorization": {
+            "mode": "block",
+            "unknown": {"mode": "block", "status": 404},
+            "access": [
+                {"name": "a", "mode": "block", "operations": [0], "scopes": [["cards.read"]], "roles": ["clerk"]},
+                {"name": "b", "mode": "observe", "operations": [1], "roles": ["admin"]},
+            ],
+            "objects": [
+                {"name": "own", "mode": "block", "operations": [0], "object": {"path": "id"},
+                 "owner": {"attribute": "patient"}, "status": 404},
+                {"name": "tenant", "mode": "observe", "operations": [0], "object": {"query": "clinic"},
+                 "owner": "tenant", "status": 403},
+            ],
+            "properties": [{"name": "fields", "mode": "block", "operations": [1], "forbidden": "strip",
+                "writable": {"only": ["/note"]}}],
+        }}),
+        &Value::Null,
+    );
+    let a = stated(&gateway, "clinic GET /a");
+    assert_eq!(enforced(&a), ["function-authz block", "object-authz block", "tenant-isolation observe"]);
+    let rights = value(&a, "gateway.authorization");
+    assert_eq!((&rights["roles"], &rights["scopes"]), (&json!(["clerk"]), &json!(["cards.read"])));
+    assert_eq!(
+        rights["objects"],
+        json!([{"attribute": "patient", "place": "request-path", "field": "id"}]),
+        "a binding that is only observed is none"
+    );
+    let b = stated(&gateway, "clinic POST /b");
+    assert_eq!(enforced(&b), ["function-authz observe", "property-authz block"]);
+    let rights = value(&b, "gateway.authorization");
+    assert_eq!(
+        (&rights["roles"], &rights["properties"]),
+        (&json!([]), &json!({"read": false, "write": true}))
+    );
+    let mut service = SubjectFacts::new(Subject::new(SubjectKind::Service, "clinic"));
+    gateway.state_service(&ServiceId::new("clinic"), &mut service, AT);
+    assert_eq!(value(&service, "service.default")["unknown_operations"], "block");
+    assert_eq!(enforced(&service), ["deny-default block"]);
+}
