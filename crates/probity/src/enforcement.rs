@@ -20,7 +20,8 @@ pub struct Enforcement {
     /// Calls of the traffic that mean well and do not themselves use a fault whose remedy is a refusal (an operation that
     /// was removed, a credential in an address).
     pub legitimate_calls: usize,
-    /// Of them, answered otherwise than the API itself answers.
+    /// Of them, answered otherwise than the API itself answers. A call that the API itself refuses may be refused with
+    /// another status.
     pub legitimate_blocked: usize,
     pub faults: Vec<FaultTried>,
     /// The first of the legitimate calls that were blocked.
@@ -82,7 +83,7 @@ pub async fn of(target: &Target, traffic: &TrafficReport) -> Enforcement {
         seen: "only the API's owners can mend it".to_owned(),
     }));
     let legitimate: Vec<&CallRecord> = traffic.labels.iter().filter(|call| is_legitimate(call)).collect();
-    let blocked: Vec<&&CallRecord> = legitimate.iter().filter(|call| !call.expected).collect();
+    let blocked: Vec<&&CallRecord> = legitimate.iter().filter(|call| is_blocked(call)).collect();
     Enforcement {
         faults_total: faults.len(),
         faults_stoppable: faults.iter().filter(|fault| fault.stoppable).count(),
@@ -110,6 +111,11 @@ pub async fn of(target: &Target, traffic: &TrafficReport) -> Enforcement {
 
 fn is_legitimate(call: &CallRecord) -> bool {
     call.intent == Intent::Legitimate && !call.fault.as_deref().is_some_and(exploits::is_stopped_by_refusal)
+}
+
+fn is_blocked(call: &CallRecord) -> bool {
+    let refused = call.status.is_some_and(|status| status >= 400);
+    !call.expected && !(call.mistaken && refused)
 }
 
 /// For a terminal.

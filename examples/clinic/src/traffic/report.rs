@@ -36,6 +36,8 @@ pub struct CallRecord {
     pub status: Option<u16>,
     /// The clinic itself would have answered like this. Always true of an answered attack.
     pub expected: bool,
+    /// The clinic itself refuses this call: a caller's own mistake.
+    pub mistaken: bool,
     /// The answer's `x-request-id`, as a gateway adds it.
     pub request_id: Option<String>,
     /// Why there was no answer.
@@ -68,6 +70,7 @@ impl CallRecord {
             fault: call.fault.map(str::to_owned),
             status,
             expected: status.is_some_and(|it| call.expected.is_empty() || call.expected.contains(&it)),
+            mistaken: !call.expected.is_empty() && call.expected.iter().all(|it| *it >= 400),
             request_id: answer.and_then(|answer| answer.request_id),
             error,
         }
