@@ -4,15 +4,18 @@
 //! is unknown, a credential that is missing, an address, a class of data in an answer), and others cannot (a value in a
 //! body). Nothing is guessed: what cannot be decided is counted and named, and can be tried live by staging the draft.
 
+mod authorization;
+mod record;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use probity_events::Record;
-use probity_model::bundle::{BundleService, Protection};
 use probity_model::{Bundle, EnforcementMode, Exchange, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::App;
+use self::record::Judge;
 use super::policy::RuleCount;
 use crate::clock::now;
 use crate::sources::{self, Loaded};
@@ -185,52 +188,5 @@ fn simulate(
             .into_iter()
             .map(|(rule, tally)| RuleCount { rule, calls: tally.calls, consumers: tally.callers.len() })
             .collect(),
-    }
-}
-
-/// Judges records by one bundle.
-struct Judge<'a> {
-    services: BTreeMap<&'a str, Service<'a>>,
-}
-
-struct Service<'a> {
-    protection: &'a Protection,
-    /// Method and shape of template: position in the bundle's list.
-    operations: BTreeMap<(String, String), usize>,
-}
-
-impl<'a> Judge<'a> {
-    fn new(bundle: &'a Bundle) -> Self {
-        let services = bundle.services.iter().filter_map(|service| {
-            let protection = service.protection.as_ref()?;
-            Some((service.id.as_str(), Service { protection, operations: positions(service) }))
-        });
-        Self { services: services.collect() }
-    }
-
-    fn judge(&mut self, call: &Exchange) -> Said {
-        let mut said = Said::default();
-        if let Some(service) = self.services.get(call.service.as_str()) {
-            let _operation = service.operation(call);
-            let _ = service.protection;
-            let _ = &mut said;
-        }
-        said
-    }
-}
-
-fn positions(service: &BundleService) -> BTreeMap<(String, String), usize> {
-    let named = service.operations.iter().enumerate();
-    named
-        .map(|(index, operation)| {
-            ((operation.method.to_string(), operation.template.shape().to_string()), index)
-        })
-        .collect()
-}
-
-impl Service<'_> {
-    fn operation(&self, call: &Exchange) -> Option<usize> {
-        let probity_model::exchange::PathRef::Template(template) = &call.path else { return None };
-        self.operations.get(&(call.method.to_string(), template.shape().to_string())).copied()
     }
 }
