@@ -14,8 +14,8 @@ use probity_events::Record;
 use probity_model::{Bundle, EnforcementMode, Exchange, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::App;
 use self::record::Judge;
+use super::App;
 use super::policy::RuleCount;
 use crate::clock::now;
 use crate::sources::{self, Loaded};
@@ -190,3 +190,6 @@ fn simulate(
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,8 +162,7 @@ impl Service<'_> {
             let slot = counters.entry(key).or_default();
             let admitted = match &limit.algorithm {
                 LimitAlgorithm::TokenBucket { burst, rate, per_ms } => {
-                    let bucket =
-                        TokenBucket::new(u64::from(*burst), u64::from(*rate), per_ms * NANOS_PER_MS);
+                    let bucket = TokenBucket::new(u64::from(*burst), u64::from(*rate), per_ms * NANOS_PER_MS);
                     bucket.take(slot, now, cost).admitted
                 }
                 LimitAlgorithm::SlidingWindow { limit, window_ms } => {
@@ -245,15 +244,14 @@ impl Service<'_> {
         let at = operation.and_then(|at| u32::try_from(at).ok());
         for hit in call.classes.iter().filter(|hit| !hit.masked) {
             let rules = if hit.place.is_response() { &policy.responses } else { &policy.requests };
-            let rule = rules.iter().find(|rule| {
-                let operations = rule.operations.is_empty() || at.is_some_and(|at| rule.operations.contains(&at));
-                operations && rule.classes.contains(&hit.class)
-            });
+            let rule =
+                rules.iter().find(|rule| rule.operations.contains(at) && rule.classes.contains(&hit.class));
             let Some(rule) = rule.filter(|rule| rule.action == LeakAction::Block) else { continue };
-            let name = format!("gateway-leak-{}", hit.class);
+            let name =
+                if hit.place.is_response() { "gateway-response-block" } else { "gateway-request-block" };
             match rule.roles.is_empty() {
-                true => said.refuse(policy.mode, &name),
-                false => said.undecided(policy.mode, &name),
+                true => said.refuse(policy.mode, name),
+                false => said.undecided(policy.mode, name),
             }
         }
     }
