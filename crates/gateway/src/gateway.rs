@@ -14,6 +14,7 @@ use probity_model::exchange::Tls;
 use probity_model::{GatewayId, Timestamp};
 
 use crate::bundle::{self, BundleRefusal, refusing_bundle};
+use crate::enforce::identity::token::Revocation as TokenRevocation;
 use crate::enforce::{State, limits};
 use crate::ingress;
 use crate::listener::{self, Change, Entrance, ListenerTransport, Open};
@@ -251,6 +252,12 @@ impl Gateway {
         }
         tracing::info!(revision, "bundle in force");
         Ok(revision)
+    }
+
+    /// Ends a credential of an issuer with the next call, whatever its proof says and whoever remembers it. It holds for
+    /// the life of this process: what is to last stands in the bundle.
+    pub fn revoke(&self, what: &TokenRevocation) {
+        self.shared.state.identity.tokens.revoke(what, now());
     }
 
     /// Names and addresses, ports as the system chose them.

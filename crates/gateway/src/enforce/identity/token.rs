@@ -52,8 +52,7 @@ use self::jwk::Missing;
 use self::memory::Keys;
 pub(crate) use self::memory::Memory;
 use self::remote::{NoKey, Remote};
-#[allow(unused_imports, reason = "for whoever revokes")]
-pub(crate) use self::revocation::Revocation;
+pub use self::revocation::Revocation;
 pub use self::seal::{SealError, seal_secret};
 use crate::enforce::BuildError;
 
@@ -158,8 +157,7 @@ impl Tokens {
                 .decryption
                 .iter()
                 .map(|key| {
-                    Ok(jwe::PrivateKey::new(key, &secret(&key.secret)?)
-                        .map_err(|error| named(error.into()))?)
+                    jwe::PrivateKey::new(key, &secret(&key.secret)?).map_err(|error| named(error.into()))
                 })
                 .collect::<Result<_, BuildError>>()?;
             let introspector = match &issuer.introspection {

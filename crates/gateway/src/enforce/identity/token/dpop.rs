@@ -86,8 +86,9 @@ pub(super) fn check(
     nonce(&claims, policy, keys, call.now)?;
     let issued = claims.get("iat").and_then(Value::as_f64).ok_or(malformed("iat", "not-a-date"))?;
     let now = call.now.0 as f64 / MICROS_PER_SECOND as f64;
-    // Written so that no odd number passes.
-    if !((issued - now).abs() <= f64::from(policy.window_s)) {
+    let window = f64::from(policy.window_s);
+    // No odd number is inside a range.
+    if !(-window..=window).contains(&(issued - now)) {
         return Err(fault("gateway-dpop-time", "iat", if issued < now { "too-old" } else { "in-future" }));
     }
     let jti = text("jti")?;

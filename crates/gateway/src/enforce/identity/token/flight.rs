@@ -11,8 +11,11 @@ use crate::watch::lock;
 /// At most one fetch at a time.
 #[derive(Debug)]
 pub(super) struct Flight<T> {
-    current: Arc<Mutex<Option<watch::Receiver<Option<T>>>>>,
+    current: Arc<Mutex<Option<Awaited<T>>>>,
 }
+
+/// Empty until the answer is there.
+type Awaited<T> = watch::Receiver<Option<T>>;
 
 impl<T> Default for Flight<T> {
     fn default() -> Self {
@@ -33,11 +36,7 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
     }
 
     /// As [`Flight::join`], without waiting.
-    pub fn start<F>(
-        &self,
-        allowed: impl FnOnce() -> bool,
-        begin: impl FnOnce() -> F,
-    ) -> Option<watch::Receiver<Option<T>>>
+    pub fn start<F>(&self, allowed: impl FnOnce() -> bool, begin: impl FnOnce() -> F) -> Option<Awaited<T>>
     where
         F: Future<Output = T> + Send + 'static,
     {

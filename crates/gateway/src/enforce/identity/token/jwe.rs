@@ -211,7 +211,7 @@ fn unwrap_rsa(
     private: &OaepPrivateDecryptingKey,
     algorithm: &'static OaepAlgorithm,
     wrapped: &[u8],
-    key: &mut Vec<u8>,
+    key: &mut [u8],
 ) {
     let mut room = Zeroizing::new(vec![0u8; private.min_output_size()]);
     if let Ok(plain) = private.decrypt(algorithm, wrapped, &mut room, None)
@@ -221,7 +221,7 @@ fn unwrap_rsa(
     }
 }
 
-fn unwrap_aes(kek: &[u8], wrapped: &[u8], key: &mut Vec<u8>) {
+fn unwrap_aes(kek: &[u8], wrapped: &[u8], key: &mut [u8]) {
     let cipher = if kek.len() == 16 { &key_wrap::AES_128 } else { &key_wrap::AES_256 };
     let Ok(kek) = AesKek::new(cipher, kek) else { return };
     if wrapped.len() != key.len() + 8 {

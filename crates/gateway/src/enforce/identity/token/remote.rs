@@ -219,7 +219,7 @@ impl Remote {
             tracing::warn!(issuer = &*self.issuer, %error, "the issuer's keys cannot be used");
             FetchError::Content
         })?;
-        let longest = self.policy.max_age_s.min(MAX_AGE_S).max(1);
+        let longest = self.policy.max_age_s.clamp(1, MAX_AGE_S);
         let age = fetched.max_age_s.map_or(longest, |said| said.clamp(MIN_AGE_S.min(longest), longest));
         let after = |seconds: u32| now.plus_micros(i64::from(seconds) * MICROS_PER_SECOND);
         Ok(KeySet {

@@ -18,7 +18,7 @@ const KEPT_MICROS: i64 = 30 * MICROS_PER_DAY;
 
 /// What counts no longer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Revocation {
+pub enum Revocation {
     /// By the keyed hash of `Proof::credential`.
     Credential([u8; 16]),
     /// Every token of a subject that was issued until now; tokens without `iat` too.
