@@ -68,6 +68,12 @@ pub enum Command {
     /// What exists: documented, shadow, zombie, orphan and unowned operations.
     #[command(subcommand, after_help = "Example:\n  probity inventory list --state shadow")]
     Inventory(InventoryCommand),
+    /// Tokens that the gateway put in the place of values.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  probity token reveal ptk_aq5… --reason 'chargeback 4711'"
+    )]
+    Token(TokenCommand),
     /// What is to be fixed.
     #[command(subcommand, after_help = "Example:\n  probity finding list --severity high")]
     Finding(FindingCommand),
@@ -268,6 +274,17 @@ pub enum InventoryCommand {
     Review {
         #[arg(long)]
         note: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// The value behind a token. The ledger keeps who asked, when and why.
+    #[command(after_help = "Example:\n  probity token reveal ptk_aq5… --reason 'chargeback 4711'")]
+    Reveal {
+        token: String,
+        #[arg(long)]
+        reason: String,
     },
 }
 

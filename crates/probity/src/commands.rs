@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::cli::{
     CatalogCommand, Cli, Command as Verb, ComplianceCommand, ConfigCommand, FindingCommand, Format,
     GivenFormat, ImportArgs, InventoryCommand, LedgerCommand, Log, LogFormat, PolicyCommand, ReportArgs,
-    VerifyArgs,
+    TokenCommand, VerifyArgs,
 };
 use crate::exit::{Exit, Failure};
 use crate::session::{self, Place};
@@ -48,6 +48,9 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
         Verb::Check(args) => check::run(&place, &args, format),
         Verb::Inventory(command) => inventory(&place, command, format),
         Verb::Finding(command) => finding(&place, command, format),
+        Verb::Token(TokenCommand::Reveal { token, reason }) => {
+            print(format, session::ask(&place, None, Command::TokenReveal { token, reason })?)
+        }
         Verb::Compliance(command) => compliance(&place, command, format),
         Verb::Report(args) => report(&place, args, format),
         Verb::Verify(args) => verify(&args, format),

@@ -43,6 +43,7 @@ pub fn reply(reply: &Reply) -> String {
         Reply::Reloaded { changed: false, revision } => format!("nothing changed; revision {revision} stays"),
         Reply::Policy(status) => policy(status),
         Reply::Simulation(simulation) => self::simulation(simulation),
+        Reply::Revealed(revealed) => format!("{} {}", revealed.class, revealed.value),
         Reply::Done => "done".to_owned(),
     }
 }

@@ -13,6 +13,7 @@ use super::explain::Explanation;
 use super::policy::PolicyStatus;
 use super::simulate::Simulation;
 use super::status::Status;
+use super::token::Revealed;
 use crate::import::{Format, Imported};
 use crate::sources::Loaded;
 
@@ -79,6 +80,11 @@ pub enum Command {
     LedgerCheckpoint {
         log: LogId,
     },
+    /// Leads a token back to its value.
+    TokenReveal {
+        token: String,
+        reason: String,
+    },
     Import {
         file: PathBuf,
         format: Option<Format>,
@@ -110,6 +116,7 @@ pub enum Reply {
     Checkpoint { log: LogId, text: String, key: String },
     Imported(Imported),
     Reloaded { changed: bool, revision: u64 },
+    Revealed(Box<Revealed>),
     Done,
 }
 
@@ -142,6 +149,7 @@ impl Command {
             | Self::InventoryReview { .. }
             | Self::FindingMute { .. }
             | Self::Import { .. }
+            | Self::TokenReveal { .. }
             | Self::Reload { .. }
             | Self::PolicyStage { .. }
             | Self::PolicyPromote
@@ -194,6 +202,9 @@ impl App {
                 Reply::Simulation(Box::new(self.policy_simulate(&file, since)?))
             }
             Command::LedgerCheckpoint { log } => self.ledger_checkpoint(log)?,
+            Command::TokenReveal { token, reason } => {
+                Reply::Revealed(Box::new(self.token_reveal(&token, &reason)?))
+            }
             Command::Import { file, format, service } => {
                 Reply::Imported(self.import(&file, format, service.as_deref())?)
             }

@@ -19,6 +19,7 @@ mod report;
 mod simulate;
 mod slot;
 mod status;
+pub mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;

@@ -23,7 +23,7 @@ services:
   specifications: [openapi.json]
 ";
 
-struct Bench {
+pub(super) struct Bench {
     app: App,
     sequence: u64,
     _runtime: tokio::runtime::Runtime,
@@ -31,7 +31,11 @@ struct Bench {
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(super) fn app(&self) -> &App {
+        &self.app
+    }
+
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("probity.yaml");
         std::fs::write(&file, CONFIGURATION).unwrap();
