@@ -59,7 +59,7 @@ impl Pattern {
             }
         }
         let body = translate(rest)?;
-        if !(body.is_empty() && !conditions.is_empty()) {
+        if !body.is_empty() || conditions.is_empty() {
             conditions.push((build(&format!("{anchored}{body}"))?, true));
         }
         Ok(Self { conditions })
@@ -240,9 +240,7 @@ fn quantifier(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<St
     loop {
         match ahead.next()? {
             c @ ('0'..='9' | ',') if text.len() < 16 => text.push(c),
-            '}' if text.starts_with(|c: char| c == '{')
-                && text.get(1..2)?.starts_with(|c: char| c.is_ascii_digit()) =>
-            {
+            '}' if text.as_bytes().get(1).is_some_and(u8::is_ascii_digit) => {
                 text.push('}');
                 *chars = ahead;
                 return Some(text);

@@ -292,7 +292,7 @@ impl<'t, 'n, 'a> Judge<'t, 'n, 'a> {
                 hold!(self.check(table.row(row), at, depth + 1, seen.as_deref_mut()));
             }
             if let Some(more) = more {
-                hold!(self.composition(schema, more, at, depth, seen.as_deref_mut()));
+                hold!(self.composition(schema, more, at, depth, seen));
             }
         }
         if let (Some(own), Some(more)) = (&mut own, more) {

@@ -145,8 +145,7 @@ impl<'q> Parser<'q> {
     fn skip(&mut self) {
         loop {
             let rest = self.rest();
-            let kept =
-                rest.trim_start_matches(|c: char| matches!(c, ' ' | '\t' | '\n' | '\r' | ',' | '\u{feff}'));
+            let kept = rest.trim_start_matches([' ', '\t', '\n', '\r', ',', '\u{feff}']);
             self.at += rest.len() - kept.len();
             if !kept.starts_with('#') {
                 return;
