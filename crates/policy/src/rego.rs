@@ -9,12 +9,12 @@
 //! verdicts over controls (`probity-compliance`). The contract of a check's Rego is in `docs/decisions` and below in
 //! [`engine`]; start with [`Engine`].
 
-mod builtins;
+pub(crate) mod builtins;
 mod drift;
 mod engine;
 mod entry;
 mod input;
-mod lexer;
+pub(crate) mod lexer;
 mod load;
 mod memo;
 mod metadata;

@@ -330,3 +330,69 @@ proptest! {
         }
     }
 }
+
+fn judged(rego: &str, who: Option<&Principal>, request: &RequestView<'_>) -> Result<Said, Stopped> {
+    let rules = AttributeRules::compile([("rules.rego", rego)]).map_err(|faults| panic!("{faults:?}")).unwrap();
+    let at = probity_model::Timestamp(1_790_000_000_000_000);
+    let first = rules.judge(who, request, at);
+    assert_eq!(rules.judge(who, request, at), first, "a second time");
+    first
+}
+
+const HEAD: &str = "package probity.authorization\n\nimport rego.v1\n\n";
+
+#[test]
+fn attribute_rules() {
+    #[track_caller]
+    fn check(rules: &str, expected: Result<Said, Stopped>) {
+        let request = RequestView {
+            method: "GET",
+            template: "/patients/{id}",
+            path: vec![("id", "p-1".into())],
+            query: vec![("q".into(), "a".into()), ("q".into(), "b".into())],
+            headers: vec![("x-ward", "a")],
+            client: "192.0.2.1".into(),
+            tags: vec!["patients"],
+            classes: Vec::new(),
+        };
+        assert_eq!(judged(&format!("{HEAD}{rules}"), Some(&principal("staff", "read")), &request), expected, "{rules}");
+    }
+    let deny = |name: &str| Ok(Said::Deny(name.into()));
+    check("deny contains {\"rule\": \"r-1\"} if input.request.method == \"GET\"", deny("r-1"));
+    check("deny contains {\"rule\": \"r-1\"} if input.request.method == \"PUT\"", Ok(Said::Allow));
+    check("deny contains \"said\" if \"staff\" in input.principal.roles", deny(""));
+    check("deny contains {\"rule\": \"a secret: x\"} if true", deny(""));
+    check("allow if input.principal.attributes.patient_id == input.request.path.id", Ok(Said::Allow));
+    check("allow if input.principal.attributes.patient_id == \"p-2\"", Ok(Said::NotAllowed));
+    check("allow if input.principal.attributes.absent == \"p-2\"", Ok(Said::NotAllowed));
+    check("allow if input.request.headers[\"x-ward\"] in input.principal.attributes.wards", Ok(Said::Allow));
+    check("allow if input.request.query.q == [\"a\", \"b\"]", Ok(Said::Allow));
+    check("allow if startswith(input.at, \"2026-\")", Ok(Said::Allow));
+    check("allow if true\ndeny contains {\"rule\": \"late\"} if input.at > \"2026\"", deny("late"));
+    // What goes wrong is told, it does not pass and it does not merely not hold.
+    check("deny contains {} if to_number(input.request.path.id) > 3", Err(Stopped));
+    check("allow if true\nallow := 1 if false\ndeny := 3", Err(Stopped));
+}
+
+#[test]
+fn a_rule_that_does_not_end_is_stopped() {
+    let endless = format!(
+        "{HEAD}allow if count([1 | some x in numbers.range(1, 3000); some y in numbers.range(1, 3000); x == -y]) == 0"
+    );
+    assert_eq!(judged(&endless, None, &RequestView::default()), Err(Stopped));
+}
+
+#[test]
+fn faults_of_attribute_rules_have_their_place() {
+    #[track_caller]
+    fn check(rego: &str, expected: &str) {
+        let faults = AttributeRules::compile([("a.rego", rego)]).map(drop).unwrap_err();
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert!(told.iter().any(|fault| fault.contains(expected)), "{told:?}");
+    }
+    check("package other\n\nallow if true", "a.rego:1:1");
+    check(&format!("{HEAD}allow if time.now_ns() > 1"), "a.rego:5:10");
+    check(&format!("{HEAD}allow if http.send({{}})"), "`http.send` may not be called");
+    check(&format!("{HEAD}allow if if"), "a.rego:5:");
+    check(&format!("{HEAD}permit if true"), "defines `deny` or `allow`");
+}

@@ -86,7 +86,7 @@ const KEYWORDS: &[&str] =
 
 /// A call that is refused, at its place.
 #[derive(Debug)]
-pub(super) struct Refused {
+pub(crate) struct Refused {
     pub name: String,
     pub line: u32,
     pub column: u32,
@@ -94,7 +94,7 @@ pub(super) struct Refused {
 }
 
 /// Calls that are neither pure built-ins, nor functions of the module itself, nor of an imported `data.probity` module.
-pub(super) fn refused_calls(tokens: &[Token]) -> Vec<Refused> {
+pub(crate) fn refused_calls(tokens: &[Token]) -> Vec<Refused> {
     let calls = calls(tokens);
     let own: Vec<&str> = calls.iter().filter(|call| call.column == 1).map(|call| call.name).collect();
     let imported = imported(tokens);

@@ -3,14 +3,14 @@
 
 /// A token and where it begins; line and column count from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Token {
+pub(crate) struct Token {
     pub kind: TokenKind,
     pub line: u32,
     pub column: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum TokenKind {
+pub(crate) enum TokenKind {
     /// Identifiers joined by dots without space: `count`, `input.params.days`.
     Path(String),
     /// The content between the quotes, escapes as written.
@@ -18,7 +18,7 @@ pub(super) enum TokenKind {
     Sign(char),
 }
 
-pub(super) fn tokens(rego: &str) -> Vec<Token> {
+pub(crate) fn tokens(rego: &str) -> Vec<Token> {
     let mut lexer = Lexer { rest: rego.chars().peekable(), line: 1, column: 1 };
     std::iter::from_fn(|| lexer.token()).collect()
 }
