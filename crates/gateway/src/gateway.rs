@@ -279,6 +279,11 @@ impl Gateway {
         lock(&self.listeners).iter().map(Open::transport).collect()
     }
 
+    /// Roles and scopes that consumers were granted, and those that a rule asked for.
+    pub fn privileges(&self) -> Vec<crate::Privileges> {
+        self.shared.state.authorization.privileges()
+    }
+
     /// Handshakes since the start: listener, `TLSv1.3 TLS_AES_128_GCM_SHA256`, count.
     pub fn handshakes(&self) -> Vec<(String, String, u64)> {
         let handshakes = lock(&self.shared.handshakes);

@@ -2,22 +2,30 @@
 //!
 //! This is glue: it finds the parts of a call that the rules of [`probity_policy::authorize`] judge, and turns what they
 //! come to into rulings. [`build`] turns the bundle's lists by rule into lists by operation, so that a call looks at
-//! nothing but the rules that name it; [`object`] finds objects in calls and answers.
+//! nothing but the rules that name it; [`object`] finds objects in calls and answers,
+//! [`given`] remembers who was given which, [`property`] cuts fields, [`attribute`] runs rules in Rego, [`privilege`] keeps
+//! what of their privileges consumers use.
 //!
-//! The order: an unknown operation; access rules; operations that no rule names; objects. All that name the operation must
-//! hold. Whoever was not proved is told so (401) before anything else about the operation.
+//! The order: an unknown operation; access rules; operations that no rule names; objects; rules in Rego. All that name the
+//! operation must hold. Whoever was not proved is told so (401) before anything else about the operation.
 
+mod attribute;
 mod build;
+mod given;
 mod object;
+mod privilege;
+mod property;
 
 use std::sync::Arc;
 
 use probity_model::bundle::authorization::{AccessRule, UnknownOperations};
 use probity_model::bundle::{Bundle, BundleService};
 use probity_model::{EnforcementMode, Place, Principal};
-use probity_policy::authorize::{Unmet, unmet};
+use probity_policy::authorize::{Pointers, Unmet, json, unmet};
 
 use self::object::Bound;
+pub use self::privilege::Privileges;
+use self::property::{Finding, Shaped};
 use super::{Answer, BuildError, Ruling, State};
 use crate::ingress::{Call, Stop};
 
@@ -26,7 +34,17 @@ const HOLD_BYTES: u64 = 1024 * 1024;
 
 /// What outlives a bundle.
 #[derive(Debug, Default)]
-pub(crate) struct Memory {}
+pub(crate) struct Memory {
+    given: given::Given,
+    used: privilege::Used,
+}
+
+impl Memory {
+    /// What consumers were granted and used.
+    pub fn privileges(&self) -> Vec<Privileges> {
+        self.used.all()
+    }
+}
 
 /// This control in front of one service.
 #[derive(Debug)]
@@ -38,6 +56,8 @@ pub(crate) struct Guard {
     unlisted: EnforcementMode,
     hold_bytes: u64,
     access: Vec<AccessRule>,
+    attributes: Option<attribute::Rules>,
+    state: Arc<State>,
     /// What is demanded of each operation; `None` where nothing is.
     operations: Vec<Option<Box<Demands>>>,
 }
@@ -52,13 +72,16 @@ struct Demands {
     head: Vec<Bound>,
     body: Vec<Bound>,
     answer: Vec<Bound>,
+    /// Ids that answers give, by the family that they are kept for.
+    learn: Vec<(Arc<str>, Arc<Pointers>)>,
+    properties: Vec<Arc<Shaped>>,
 }
 
 impl Guard {
     pub fn build(
         _bundle: &Bundle,
         service: &BundleService,
-        _state: &Arc<State>,
+        state: &Arc<State>,
     ) -> Result<Option<Self>, BuildError> {
         let Some(policy) = service.protection.as_ref().and_then(|all| all.authorization.as_ref()) else {
             return Ok(None);
@@ -66,17 +89,32 @@ impl Guard {
         if policy.mode == EnforcementMode::Off {
             return Ok(None);
         }
-        build::guard(service, policy).map(Some)
+        build::guard(service, policy, state).map(Some)
     }
 
     /// Operation, roles, scopes, attributes, objects named by path and query.
     pub fn judge_head(&self, call: &mut Call) -> Result<(), Stop> {
         self.judge_known(call)?;
-        let Some(demands) = self.demands(call) else { return Ok(()) };
+        if let Some(demands) = self.demands(call) {
+            self.judge_caller(call, demands)?;
+        }
+        if let Some(rules) = &self.attributes {
+            let plan = Arc::clone(&call.plan);
+            let service = call.route.and_then(|route| plan.bundle.services.get(route.service));
+            if let Some(ruling) = rules.judge(call, service) {
+                call.rule(ruling)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_caller(&self, call: &mut Call, demands: &Demands) -> Result<(), Stop> {
         let principal = call.principal.clone();
         for rule in demands.access.iter().filter_map(|rule| self.access.get(*rule)) {
             if let Some(found) = unmet(rule, principal.as_deref()) {
                 call.rule(self.refusal(rule, &found))?;
+            } else if let Some(principal) = principal.as_deref().filter(|_| !call.is_rehearsal()) {
+                self.state.authorization.used.note(rule, principal, call.started_at);
             }
         }
         if demands.unlisted {
@@ -98,7 +136,11 @@ impl Guard {
     /// How much of the body is needed to know the object, or to judge properties.
     pub fn wants_body(&self, call: &Call) -> Option<u64> {
         let demands = self.demands(call)?;
-        (!demands.body.is_empty()).then_some(self.hold_bytes)
+        let properties = demands
+            .properties
+            .iter()
+            .any(|rule| rule.writable.is_some() && rule.concerns(call.principal.as_deref()));
+        (properties || !demands.body.is_empty()).then_some(self.hold_bytes)
     }
 
     /// Objects and properties named by the body.
@@ -108,12 +150,34 @@ impl Guard {
         for bound in &demands.body {
             self.judge_object(call, bound, principal.as_deref(), |call| bound.in_body(call))?;
         }
+        let coding = call.head.as_ref().and_then(|head| head.header(b"content-encoding"));
+        let encoded = coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity"));
+        for rule in demands.properties.iter().filter(|rule| rule.concerns(principal.as_deref())) {
+            let Some(writable) = &rule.writable else { continue };
+            match rule.judge(writable, &call.body, encoded, Place::RequestBody) {
+                None => {}
+                Some(Finding::Refuse(ruling)) => call.rule(ruling)?,
+                Some(Finding::Cut(ruling, _)) if ruling.mode != EnforcementMode::Block => {
+                    call.rule(ruling)?
+                }
+                Some(Finding::Cut(ruling, without)) => {
+                    call.body.replace(without);
+                    call.changed(&ruling);
+                }
+            }
+        }
         Ok(())
     }
 
     pub fn wants_answer(&self, call: &Call, answer: &Answer) -> Option<u64> {
         let demands = self.demands(call)?;
-        (shows_objects(answer) && !demands.answer.is_empty()).then_some(self.hold_bytes)
+        let properties = demands
+            .properties
+            .iter()
+            .any(|rule| rule.readable.is_some() && rule.concerns(call.principal.as_deref()));
+        let learns = !demands.learn.is_empty() && call.principal.is_some();
+        (shows_objects(answer) && (properties || learns || !demands.answer.is_empty()))
+            .then_some(self.hold_bytes)
     }
 
     /// Objects that the answer shows, and properties that the caller may not read. Also called for an answer that is
@@ -123,6 +187,35 @@ impl Guard {
         let principal = call.principal.clone();
         for bound in &demands.answer {
             self.judge_object(call, bound, principal.as_deref(), |_| bound.in_answer(answer))?;
+        }
+        let coding = answer.head.header(b"content-encoding");
+        let encoded =
+            !answer.decoded && coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity"));
+        for rule in demands.properties.iter().filter(|rule| rule.concerns(principal.as_deref())) {
+            let Some(readable) = &rule.readable else { continue };
+            match rule.judge(readable, &answer.body, encoded, Place::ResponseBody) {
+                None => {}
+                Some(Finding::Refuse(ruling)) => call.rule(ruling)?,
+                Some(Finding::Cut(ruling, _)) if ruling.mode != EnforcementMode::Block => {
+                    call.rule(ruling)?
+                }
+                Some(Finding::Cut(ruling, without)) => {
+                    answer.body.replace(without);
+                    call.changed(&ruling);
+                }
+            }
+        }
+        if let (Some(principal), Some(data)) = (principal.as_deref(), answer.body.whole())
+            && !call.is_rehearsal()
+        {
+            for (family, ids) in &demands.learn {
+                // Without ids in it an answer gives none; that is nothing to refuse it for.
+                for hit in ids.find(data).unwrap_or_default() {
+                    if let Some(id) = json::scalar(data, &hit.value) {
+                        self.state.authorization.given.remember(family, principal, &id);
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -221,10 +314,23 @@ impl Guard {
         if bound.is_free(principal) {
             return Ok(());
         }
-        match bound.judge(principal, find(call)) {
-            Ok(()) => Ok(()),
-            Err(found) => call.rule(bound.refusal(found)),
+        let Some(learned) = &bound.learned else {
+            return match bound.judge(principal, find(call)) {
+                Ok(()) => Ok(()),
+                Err(found) => call.rule(bound.refusal(found)),
+            };
+        };
+        let given = &self.state.authorization.given;
+        let found = match find(call) {
+            Ok((ids, _)) if ids.iter().all(|id| given.has(&learned.family, principal, id)) => return Ok(()),
+            Ok(_) => "never-given",
+            Err(found) => found,
+        };
+        let mut ruling = bound.refusal(found);
+        if given.age_ms() < learned.warm_up_ms && ruling.mode == EnforcementMode::Block {
+            ruling.mode = EnforcementMode::Observe;
         }
+        call.rule(ruling)
     }
 }
 

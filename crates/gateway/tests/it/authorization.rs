@@ -365,3 +365,174 @@ async fn a_decision_names_place_and_field() {
     assert_eq!((decision.input.field.as_str(), decision.revision), ("patient", 1));
     assert_eq!(decision.input.place, Some(probity_model::Place::RequestQuery));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_are_learned_from_answers() {
+    let learned = LearnedBinding {
+        name: "given".into(),
+        mode: BLOCK,
+        learn: vec![LearnedFrom { operations: vec![position("/prescriptions")], ids: "/items/*/id".into() }],
+        operations: vec![position("/prescriptions/{id}")],
+        object: ObjectPlace::Path("id".into()),
+        unless_roles: vec!["staff".into()],
+        status: 404,
+        warm_up_ms: 0,
+    };
+    let policy = AuthorizationPolicy { learned: vec![learned], ..policy() };
+    let mut bundle = guarded(parrot().await, policy);
+    let bench = Bench::start(&bundle).await;
+    let list = "GET /prescriptions?200&%7B%22items%22:[%7B%22id%22:7%7D,%7B%22id%22:%22a-8%22%7D]%7D";
+    let none = (404, "gateway-object-foreign never-given".to_owned());
+    let passes = (200, String::new());
+    assert_eq!(ask(&bench, "GET /prescriptions/7?200&x", "p-1", "", "").await, none);
+    assert_eq!(ask(&bench, "GET /prescriptions/7?200&x", "staff", "", "").await, passes);
+    assert_eq!(ask(&bench, list, "p-1", "", "").await, passes);
+    assert_eq!(ask(&bench, "GET /prescriptions/7?200&x", "p-1", "", "").await, passes);
+    assert_eq!(ask(&bench, "GET /prescriptions/a-8?200&x", "p-1", "", "").await, passes);
+    assert_eq!(ask(&bench, "GET /prescriptions/9?200&x", "p-1", "", "").await, none);
+    // What one was given is not another's.
+    assert_eq!(ask(&bench, "GET /prescriptions/7?200&x", "nobody", "", "").await, none);
+    // What was learned outlives a bundle; while it warms up, the rest is only flagged.
+    bundle.revision = 2;
+    bundle.services[0].protection.as_mut().unwrap().authorization.as_mut().unwrap().learned[0].warm_up_ms =
+        3_600_000;
+    bench.gateway.apply(sign(&bundle)).unwrap();
+    assert_eq!(ask(&bench, "GET /prescriptions/7?200&x", "p-1", "", "").await, passes);
+    let flagged = (200, "gateway-object-foreign never-given".to_owned());
+    assert_eq!(ask(&bench, "GET /prescriptions/9?200&x", "p-1", "", "").await, flagged);
+}
+
+fn property(template: &str, forbidden: Forbidden) -> PropertyRule {
+    PropertyRule {
+        name: "fields".into(),
+        mode: BLOCK,
+        operations: vec![position(template)],
+        roles: Vec::new(),
+        unless_roles: vec!["staff".into()],
+        readable: None,
+        writable: None,
+        forbidden,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forbidden_properties_are_stripped_or_refused() {
+    let readable = Some(Fields::Except(vec!["/items/*/ssn".into(), "/debug".into()]));
+    let writable = Some(Fields::Only(vec!["/phone".into()]));
+    let policy = AuthorizationPolicy {
+        properties: vec![
+            PropertyRule { readable, ..property("/prescriptions", Forbidden::Strip) },
+            PropertyRule { writable: writable.clone(), ..property("/orders", Forbidden::Strip) },
+            PropertyRule { writable, ..property("/admin/users/{userId}/role", Forbidden::Refuse) },
+            PropertyRule {
+                readable: Some(Fields::Only(vec!["/id".into()])),
+                ..property("/prescriptions/{id}", Forbidden::Refuse)
+            },
+        ],
+        ..policy()
+    };
+    let bench = Bench::start(&guarded(parrot().await, policy.clone())).await;
+    let quoted = |text: &str| text.replace('"', "%22").replace('{', "%7B").replace('}', "%7D");
+    for (path, who, said, expected, told_as) in [
+        (
+            "/prescriptions",
+            "p-1",
+            r#"{"items":[{"id":1,"ssn":"x"},{"ssn":2}],"debug":{}}"#,
+            Some(r#"{"items":[{"id":1},{}]}"#),
+            "gateway-property-forbidden 3 fields",
+        ),
+        ("/prescriptions", "p-1", r#"{"items":[]}"#, Some(r#"{"items":[]}"#), ""),
+        ("/prescriptions", "staff", r#"{"debug":1}"#, Some(r#"{"debug":1}"#), ""),
+        ("/prescriptions", "p-1", "oops", None, "gateway-property-forbidden unreadable"),
+        ("/prescriptions/1", "p-1", r#"{"id":1}"#, Some(r#"{"id":1}"#), ""),
+        ("/prescriptions/1", "p-1", r#"{"id":1,"ssn":2}"#, None, "gateway-property-forbidden 1 fields"),
+        ("/prescriptions/1", "p-1", r#""all""#, None, "gateway-property-forbidden unreadable"),
+    ] {
+        let (answer, told) = told(&bench, &format!("GET {path}?200&{}", quoted(said)), who, "", "").await;
+        assert_eq!(
+            (status(&answer), told.as_str()),
+            (if expected.is_some() { 200 } else { 403 }, told_as),
+            "{said}"
+        );
+        if let Some(expected) = expected {
+            assert_eq!(body(&answer), expected);
+        }
+    }
+    let bench = Bench::start(&guarded(echo().await, policy)).await;
+    let json = "Content-Type: application/json\r\n";
+    let sent = r#"{"phone":"1","role":"admin"}"#;
+    let (answer, told_as) = told(&bench, "POST /orders", "p-1", json, sent).await;
+    assert!(answer.ends_with("\n\n{\"phone\":\"1\"}") && answer.contains("content-length: 13"), "{answer}");
+    assert_eq!(told_as, "gateway-property-forbidden 1 fields");
+    let (answer, _) = told(&bench, "POST /orders", "staff", json, sent).await;
+    assert!(answer.ends_with(sent), "{answer}");
+    let refused = ask(&bench, "PUT /admin/users/1/role", "p-1", json, sent).await;
+    assert_eq!(refused, (403, "gateway-property-forbidden 1 fields".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attribute_rules_judge_calls() {
+    let rego = "package probity.authorization\n\nimport rego.v1\n\n\
+                deny contains {\"rule\": \"own-patients\"} if {\n\
+                \t\"care\" in input.request.tags\n\
+                \tnot input.request.path.patientId in input.principal.attributes.patient_id\n}\n\n\
+                deny contains {\"rule\": \"odd\"} if to_number(input.request.headers[\"x-level\"]) > 3\n";
+    let attributes = AttributePolicy {
+        mode: BLOCK,
+        operations: None,
+        modules: vec![AttributeModule { name: "rules.rego".into(), rego: rego.into() }],
+        headers: vec!["x-level".into()],
+        described: [(
+            position("/patients/{patientId}"),
+            probity_model::bundle::authorization::OperationWords {
+                tags: vec!["care".into()],
+                classes: Vec::new(),
+            },
+        )]
+        .into(),
+    };
+    let mut bundle = guarded(echo().await, AuthorizationPolicy { attributes: Some(attributes), ..policy() });
+    let bench = Bench::start(&bundle).await;
+    for (line, who, fields, status, told_as) in [
+        ("GET /patients/p-1", "p-1", "", 200, ""),
+        ("GET /patients/p-2", "p-1", "", 403, "gateway-policy-denied denied"),
+        ("GET /patients/p-1", "", "", 403, "gateway-policy-denied denied"),
+        ("GET /search", "", "", 200, ""),
+        ("GET /search", "", "X-Level: 3\r\n", 200, ""),
+        ("GET /search", "", "X-Level: 4\r\n", 403, "gateway-policy-denied denied"),
+        ("GET /search", "", "X-Level: four\r\n", 403, "gateway-policy-error stopped"),
+        ("GET /search", "", "X-Level: 1\r\nX-Level: 9\r\n", 403, "gateway-policy-error unreadable"),
+        ("GET /search?a=%f", "", "", 403, "gateway-policy-error unreadable"),
+    ] {
+        assert_eq!(
+            ask(&bench, line, who, fields, "").await,
+            (status, told_as.into()),
+            "{line} {who} {fields}"
+        );
+    }
+    // A bundle whose rules do not compile is refused whole.
+    let section = bundle.services[0].protection.as_mut().unwrap().authorization.as_mut().unwrap();
+    section.attributes.as_mut().unwrap().modules[0].rego = "package probity.authorization\n\nallow if".into();
+    bundle.revision = 2;
+    assert!(bench.gateway.apply(sign(&bundle)).is_err());
+    assert_eq!(bench.gateway.revision(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn used_privileges_are_kept() {
+    let rule = AccessRule {
+        name: "staff".into(),
+        mode: BLOCK,
+        operations: vec![position("/search")],
+        roles: vec!["staff".into()],
+        ..AccessRule::default()
+    };
+    let bench =
+        Bench::start(&guarded(echo().await, AuthorizationPolicy { access: vec![rule], ..policy() })).await;
+    ask(&bench, "GET /search", "staff", "", "").await;
+    ask(&bench, "GET /search", "p-1", "", "").await;
+    let privileges = bench.gateway.privileges();
+    let [staff] = privileges.as_slice() else { panic!("{privileges:?}") };
+    assert_eq!((&*staff.consumer, staff.used_roles.len(), staff.used_scopes.len()), ("staff", 1, 0));
+    assert_eq!((staff.granted_roles.len(), staff.granted_scopes.len()), (1, 1));
+}

@@ -200,7 +200,7 @@ pub struct AttributePolicy {
     /// Operations that are judged; all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operations: Option<Vec<u32>>,
-    /// Modules without comments, in order of their names.
+    /// Compiled by the server before they are signed, and again by the gateway; see docs/decisions/0010.
     pub modules: Vec<AttributeModule>,
     /// Request headers that the rules read, in lower case.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -78,7 +78,9 @@ impl AttributeRules {
     ///
     /// # Errors
     /// Every fault with its place.
-    pub fn compile<'a>(modules: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Vec<Diagnostic>> {
+    pub fn compile<'a>(
+        modules: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, Vec<Diagnostic>> {
         let mut engine = regorus::Engine::new();
         let (mut faults, mut names) = (Vec::new(), Vec::new());
         for (name, rego) in modules {
@@ -159,7 +161,8 @@ fn read(answer: &Value) -> Option<Said> {
         let name = first.as_object().ok().and_then(|member| member.get(&Value::from("rule")));
         let name = name.and_then(|name| name.as_string().ok());
         let plain = |name: &&std::sync::Arc<str>| {
-            name.len() <= MAX_NAME && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+            name.len() <= MAX_NAME
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
         };
         return Some(Said::Deny(name.filter(plain).map(|name| name.to_string()).unwrap_or_default()));
     }
@@ -191,7 +194,12 @@ fn inspect(name: &str, rego: &str, faults: &mut Vec<Diagnostic>) {
         } else {
             "expected a pure built-in or a function of the module"
         };
-        faults.push(fault(name, (call.line, call.column), format!("`{}` may not be called", call.name), hint));
+        faults.push(fault(
+            name,
+            (call.line, call.column),
+            format!("`{}` may not be called", call.name),
+            hint,
+        ));
     }
 }
 
@@ -263,7 +271,9 @@ fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> Value {
 }
 
 fn object<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
-    Value::from(members.into_iter().map(|(name, value)| (Value::from(name), value)).collect::<BTreeMap<_, _>>())
+    Value::from(
+        members.into_iter().map(|(name, value)| (Value::from(name), value)).collect::<BTreeMap<_, _>>(),
+    )
 }
 
 fn json(value: &Json) -> Value {

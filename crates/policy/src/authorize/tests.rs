@@ -332,7 +332,8 @@ proptest! {
 }
 
 fn judged(rego: &str, who: Option<&Principal>, request: &RequestView<'_>) -> Result<Said, Stopped> {
-    let rules = AttributeRules::compile([("rules.rego", rego)]).map_err(|faults| panic!("{faults:?}")).unwrap();
+    let rules =
+        AttributeRules::compile([("rules.rego", rego)]).map_err(|faults| panic!("{faults:?}")).unwrap();
     let at = probity_model::Timestamp(1_790_000_000_000_000);
     let first = rules.judge(who, request, at);
     assert_eq!(rules.judge(who, request, at), first, "a second time");
@@ -355,7 +356,11 @@ fn attribute_rules() {
             tags: vec!["patients"],
             classes: Vec::new(),
         };
-        assert_eq!(judged(&format!("{HEAD}{rules}"), Some(&principal("staff", "read")), &request), expected, "{rules}");
+        assert_eq!(
+            judged(&format!("{HEAD}{rules}"), Some(&principal("staff", "read")), &request),
+            expected,
+            "{rules}"
+        );
     }
     let deny = |name: &str| Ok(Said::Deny(name.into()));
     check("deny contains {\"rule\": \"r-1\"} if input.request.method == \"GET\"", deny("r-1"));

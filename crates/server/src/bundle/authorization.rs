@@ -5,17 +5,20 @@ use std::sync::Arc;
 
 use probity_model::EnforcementMode;
 use probity_model::bundle::authorization::{
-    AccessRule, AuthorizationPolicy, Fields, LearnedBinding, LearnedFrom, MAX_POINTERS, ObjectBinding,
-    ObjectPlace, Owner, PropertyRule, UnknownOperations, UnlistedOperations,
+    AccessRule, AttributeModule, AttributePolicy, AuthorizationPolicy, Fields, LearnedBinding, LearnedFrom,
+    MAX_POINTERS, ObjectBinding, ObjectPlace, OperationWords, Owner, PropertyRule, UnknownOperations,
+    UnlistedOperations,
 };
 use probity_model::specification::{SecurityNeed, SpecifiedOperation};
-use probity_policy::authorize::PathVariable;
+use probity_policy::authorize::{AttributeRules, PathVariable};
 
 use super::{Context, selection};
 use crate::config::authorization::{
     AccessRuleConfig, AuthorizationConfig, LearnedObjectConfig, ObjectConfig, PlaceConfig, PropertyConfig,
 };
 
+/// Largest Rego file that is read.
+const MAX_REGO_BYTES: u64 = 256 * 1024;
 /// Longest JSON pointer.
 const MAX_POINTER: usize = 512;
 
@@ -38,7 +41,7 @@ pub(super) fn compile(
         objects: section.all("objects", &config.objects, |object| section.object(object))?,
         learned: section.all("learned_objects", &config.learned_objects, |object| section.learned(object))?,
         properties: section.all("properties", &config.properties, |rule| section.property(rule))?,
-        attributes: None,
+        attributes: section.attributes(config)?,
         hold_bytes: Some(config.hold.0),
     }))
 }
@@ -257,6 +260,55 @@ impl<'a> Section<'a> {
             status: status(config.status)?,
             warm_up_ms: config.warm_up.as_millis(),
         })
+    }
+
+    /// Modules are compiled here as well, so that a fault is told with its place and no gateway gets a bad one.
+    fn attributes(&self, config: &AuthorizationConfig) -> Result<Option<AttributePolicy>, String> {
+        let mode = self.mode(config.policies_mode);
+        if config.policies.is_empty() || mode == EnforcementMode::Off {
+            return Ok(None);
+        }
+        let mut modules = Vec::new();
+        for file in &config.policies {
+            let path = self.context.loaded.path(file);
+            let fault = |what: &dyn std::fmt::Display| format!("policies: `{}` {what}", path.display());
+            let size =
+                std::fs::metadata(&path).map_err(|error| fault(&format!("cannot be read: {error}")))?.len();
+            if size > MAX_REGO_BYTES {
+                return Err(fault(&format!("is {size} bytes long, expected at most {MAX_REGO_BYTES}")));
+            }
+            let rego = std::fs::read_to_string(&path);
+            let rego = rego.map_err(|error| fault(&format!("cannot be read: {error}")))?;
+            modules.push(AttributeModule { name: file.display().to_string().into(), rego: rego.into() });
+        }
+        let named = modules.iter().map(|module| (&*module.name, &*module.rego));
+        AttributeRules::compile(named).map_err(|faults| {
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            format!("policies:\n{}", faults.join("\n"))
+        })?;
+        let judged = match config.policies_operations.is_empty() {
+            true => None,
+            false => Some(selection::positions(&config.policies_operations, self.context.operations)?),
+        };
+        let described = (0u32..).zip(&self.specified).filter_map(|(at, specified)| {
+            let specified = (*specified)?;
+            let fields =
+                specified.request.iter().chain(specified.responses.iter().flat_map(|answer| &answer.bodies));
+            let classes = fields.flat_map(|body| &body.fields).filter_map(|field| field.class.as_ref());
+            let classes: BTreeSet<String> = classes.map(|class| class.as_str().to_owned()).collect();
+            let words = OperationWords {
+                tags: shared(&specified.tags),
+                classes: classes.into_iter().map(Into::into).collect(),
+            };
+            (words != OperationWords::default()).then_some((at, words))
+        });
+        Ok(Some(AttributePolicy {
+            mode,
+            operations: judged,
+            modules,
+            headers: config.policies_headers.iter().map(|name| name.to_ascii_lowercase().into()).collect(),
+            described: described.collect(),
+        }))
     }
 
     fn place(&self, config: &PlaceConfig, operations: &[u32]) -> Result<ObjectPlace, String> {

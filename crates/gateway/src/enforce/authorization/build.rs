@@ -4,15 +4,26 @@ use std::sync::Arc;
 
 use probity_model::EnforcementMode;
 use probity_model::bundle::BundleService;
-use probity_model::bundle::authorization::{AuthorizationPolicy, MAX_RULES, ObjectPlace};
+use probity_model::bundle::authorization::{
+    AuthorizationPolicy, LearnedBinding, MAX_RULES, ObjectBinding, ObjectPlace, Owner,
+};
 
-use super::super::BuildError;
-use super::object::Bound;
+use probity_policy::authorize::Pointers;
+
+use super::super::{BuildError, State};
+use super::attribute::Rules;
+use super::object::{Bound, Learned};
+use super::property::Shaped;
 use super::{Demands, Guard, HOLD_BYTES};
 
-pub(super) fn guard(service: &BundleService, policy: &AuthorizationPolicy) -> Result<Guard, BuildError> {
+pub(super) fn guard(
+    service: &BundleService,
+    policy: &AuthorizationPolicy,
+    state: &Arc<State>,
+) -> Result<Guard, BuildError> {
     let mut all = Operations(std::iter::repeat_with(|| None).take(service.operations.len()).collect());
-    let rules = policy.access.len().max(policy.objects.len());
+    let rules = policy.access.len().max(policy.objects.len()).max(policy.learned.len());
+    let rules = rules.max(policy.properties.len());
     if rules > MAX_RULES {
         return Err(format!("{rules} rules, expected at most {MAX_RULES}").into());
     }
@@ -52,10 +63,23 @@ pub(super) fn guard(service: &BundleService, policy: &AuthorizationPolicy) -> Re
             }
         }
     }
+    for (number, learned) in policy.learned.iter().enumerate().filter(|(_, learned)| is_on(learned.mode)) {
+        all.learned(service, learned, number)?;
+        state.authorization.given.age_ms();
+    }
+    for rule in policy.properties.iter().filter(|rule| is_on(rule.mode)) {
+        let shaped = Shaped::new(rule);
+        all.each(&rule.operations, |demands| demands.properties.push(Arc::clone(&shaped)))?;
+    }
+    let attributes = policy.attributes.as_ref().filter(|attributes| is_on(attributes.mode));
+    let attributes = attributes.map(Rules::build).transpose()?;
     let unlisted = policy.unlisted.as_ref().map_or(EnforcementMode::Off, |unlisted| unlisted.mode);
     let modes = policy.access.iter().map(|rule| rule.mode);
     let modes = modes.chain(policy.objects.iter().map(|binding| binding.mode)).chain([policy.mode, unlisted]);
     let modes = modes.chain(policy.unknown.iter().map(|unknown| unknown.mode));
+    let modes = modes.chain(policy.learned.iter().map(|learned| learned.mode));
+    let modes = modes.chain(policy.properties.iter().map(|rule| rule.mode));
+    let modes = modes.chain(policy.attributes.iter().map(|attributes| attributes.mode));
     Ok(Guard {
         mode: strictest(modes),
         realm: service
@@ -68,6 +92,8 @@ pub(super) fn guard(service: &BundleService, policy: &AuthorizationPolicy) -> Re
         unlisted,
         hold_bytes: policy.hold_bytes.unwrap_or(HOLD_BYTES),
         access: policy.access.clone(),
+        attributes,
+        state: Arc::clone(state),
         operations: all.0,
     })
 }
@@ -78,6 +104,49 @@ impl Operations {
     fn at(&mut self, operation: u32) -> Result<&mut Demands, BuildError> {
         let slot = self.0.get_mut(operation as usize).ok_or_else(|| beyond(operation))?;
         Ok(slot.get_or_insert_default())
+    }
+
+    /// An object that is learned is bound like any other, with what was given in the place of an owner.
+    fn learned(
+        &mut self,
+        service: &BundleService,
+        learned: &LearnedBinding,
+        number: usize,
+    ) -> Result<(), BuildError> {
+        let family: Arc<str> = format!("{}/{number}/{}", service.id, learned.name).into();
+        let binding = Arc::new(ObjectBinding {
+            name: Arc::clone(&learned.name),
+            mode: learned.mode,
+            operations: learned.operations.clone(),
+            object: learned.object.clone(),
+            owner: Owner::Subject,
+            unless_roles: learned.unless_roles.clone(),
+            unless_scopes: Vec::new(),
+            status: learned.status,
+            required: false,
+        });
+        for operation in &learned.operations {
+            let known = service.operations.get(*operation as usize).ok_or_else(|| beyond(*operation))?;
+            let mut bound = Bound::of(&binding, &known.template)?;
+            bound.learned = Some(Learned { family: Arc::clone(&family), warm_up_ms: learned.warm_up_ms });
+            let demands = self.at(*operation)?;
+            match learned.object {
+                ObjectPlace::Body(_) => demands.body.push(bound),
+                ObjectPlace::Answer(_) => {
+                    return Err("an object that is learned stands in the request".into());
+                }
+                ObjectPlace::Path(_) | ObjectPlace::Query(_) | ObjectPlace::Header(_) => {
+                    demands.head.push(bound);
+                }
+            }
+        }
+        for from in &learned.learn {
+            let ids = Arc::new(Pointers::new([&*from.ids]));
+            self.each(&from.operations, |demands| {
+                demands.learn.push((Arc::clone(&family), Arc::clone(&ids)));
+            })?;
+        }
+        Ok(())
     }
 
     fn each(&mut self, operations: &[u32], mut change: impl FnMut(&mut Demands)) -> Result<(), BuildError> {

@@ -16,9 +16,18 @@ use crate::ingress::Call;
 #[derive(Debug, Clone)]
 pub(super) struct Bound {
     binding: Arc<ObjectBinding>,
+    /// For an object that is learned: the binding's name, by which ids are kept.
+    pub learned: Option<Learned>,
     pub mode: EnforcementMode,
     pub check: &'static str,
     finder: Finder,
+}
+
+/// What a learned binding has in the place of an owner.
+#[derive(Debug, Clone)]
+pub(super) struct Learned {
+    pub family: Arc<str>,
+    pub warm_up_ms: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -50,7 +59,7 @@ impl Bound {
             Owner::Tenant => "tenant-isolation",
             _ => "object-authz",
         };
-        Ok(Self { mode: binding.mode, check, finder, binding: Arc::clone(binding) })
+        Ok(Self { mode: binding.mode, check, finder, binding: Arc::clone(binding), learned: None })
     }
 
     /// Whether the principal may reach any object here.
