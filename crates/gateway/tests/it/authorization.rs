@@ -2,7 +2,8 @@
 
 use probity_gateway::{credential_hash, secret_digest};
 use probity_model::bundle::authorization::{
-    AccessRule, AuthorizationPolicy, ObjectBinding, ObjectPlace, Owner, UnknownOperations, UnlistedOperations,
+    AccessRule, AttributeModule, AttributePolicy, AuthorizationPolicy, Fields, Forbidden, LearnedBinding,
+    LearnedFrom, ObjectBinding, ObjectPlace, Owner, PropertyRule, UnknownOperations, UnlistedOperations,
 };
 use probity_model::bundle::identity::{
     Consumer, Credential, IdentityPolicy, Need, SecretScheme, ServiceIdentity,
