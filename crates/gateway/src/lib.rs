@@ -31,11 +31,10 @@ mod worker;
 
 pub use bundle::{BundleRefusal, bundle_public_key, refusing_bundle, sign_bundle};
 pub use certificate::CertificateFacts;
+pub use enforce::authorization::Privileges;
 #[doc(hidden)]
 pub use enforce::identity::token::judge_hostile;
 pub use enforce::identity::token::{Revocation as TokenRevocation, SealError, check_tokens, seal_secret};
-pub use enforce::authorization::Privileges;
-pub use enforce::identity::token::{SealError, seal_secret};
 pub use enforce::identity::{
     KEY_PREFIX, KeyFault, PasswordHashError, check_key, check_password_hash, credential_hash, hash_password,
     key_hint, mint_key, secret_digest,
