@@ -42,7 +42,7 @@ pub use enforce::identity::{
 pub use enforce::leaks::tokens::{MAX_TOKEN_VALUE, MAX_TOKENS, TOKEN_PREFIX, TokenError, TokenMap};
 pub use gateway::{Gateway, GatewayError, GatewayOptions, Health, Tuning};
 pub use listener::ListenerTransport;
-pub use observe::{ImportObserver, ImportRefusal, RecordedCall};
+pub use observe::{ImportObserver, ImportRefusal, RecordedCall, identity_name};
 pub use tls::TlsError;
 
 /// The service in records of calls that are for no service: unknown host and path, or no HTTP at all.

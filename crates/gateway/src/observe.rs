@@ -102,12 +102,7 @@ impl Observer {
 
     /// The name of a proved caller in records: a keyed hash of issuer and subject.
     pub fn identity_of(&self, principal: &Principal) -> [u8; 16] {
-        let mut context = hmac::Context::with_key(&self.identity);
-        for part in [b"probity-identity-v1", principal.issuer.as_bytes(), principal.subject.as_bytes()] {
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part);
-        }
-        context.sign().as_ref().first_chunk().copied().unwrap_or_default()
+        name_of(&self.identity, &principal.issuer, &principal.subject)
     }
 
     pub fn segment_hash(&self, segment: &str) -> u64 {
@@ -122,6 +117,20 @@ impl Observer {
         }
         shapes.insert(shape)
     }
+}
+
+/// The name in records of whom `issuer` calls `subject`, under the key of those records.
+pub fn identity_name(identity_key: &[u8; 32], issuer: &str, subject: &str) -> [u8; 16] {
+    name_of(&hmac::Key::new(hmac::HMAC_SHA256, identity_key), issuer, subject)
+}
+
+fn name_of(key: &hmac::Key, issuer: &str, subject: &str) -> [u8; 16] {
+    let mut context = hmac::Context::with_key(key);
+    for part in [b"probity-identity-v1", issuer.as_bytes(), subject.as_bytes()] {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    context.sign().as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 /// The usual methods: interned for records, and a bound for labels.

@@ -77,6 +77,24 @@ pub enum Command {
     /// What is to be fixed.
     #[command(subcommand, after_help = "Example:\n  probity finding list --severity high")]
     Finding(FindingCommand),
+    /// Who may call.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  probity consumer add billing --kind service --scope invoices:read"
+    )]
+    Consumer(ConsumerCommand),
+    /// API keys and other credentials of consumers.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  probity key issue --consumer billing --expires 2027-01-31"
+    )]
+    Key(KeyCommand),
+    /// Credentials that others issued: tokens of an issuer or of a subject.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  probity credential revoke --subject ada --reason 'left the company'"
+    )]
+    Credential(CredentialCommand),
     /// How the frameworks stand.
     #[command(subcommand, after_help = "Example:\n  probity compliance status --framework pci-dss-4.0.1")]
     Compliance(ComplianceCommand),
@@ -316,6 +334,145 @@ pub enum FindingCommand {
         /// Date or RFC 3339 moment.
         #[arg(long)]
         until: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConsumerCommand {
+    /// Add a consumer, or change one that was added so.
+    #[command(
+        after_help = "Example:\n  probity consumer add billing --kind service --tenant north --role clerk --scope invoices:read --attribute region=eu"
+    )]
+    Add {
+        name: String,
+        #[arg(long, value_enum, default_value_t = ConsumerKind::Service)]
+        kind: ConsumerKind,
+        #[arg(long)]
+        tenant: Option<String>,
+        #[arg(long = "role")]
+        roles: Vec<String>,
+        #[arg(long = "scope")]
+        scopes: Vec<String>,
+        /// `name=value`; a value that is JSON is taken as such.
+        #[arg(long = "attribute", value_name = "NAME=VALUE")]
+        attributes: Vec<String>,
+        /// Services of another environment refuse its credentials.
+        #[arg(long)]
+        environment: Option<String>,
+        /// Who answers for it.
+        #[arg(long)]
+        owner: Option<String>,
+    },
+    /// Every consumer, those of the configuration too.
+    #[command(after_help = "Example:\n  probity consumer list --format json")]
+    List,
+    /// One consumer with its keys.
+    #[command(after_help = "Example:\n  probity consumer show billing")]
+    Show { name: String },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ConsumerKind {
+    User,
+    Service,
+    Partner,
+}
+
+/// What a new credential is for.
+#[derive(Debug, Args)]
+pub struct KeyFor {
+    #[arg(long)]
+    pub consumer: String,
+    /// The consumer's when absent.
+    #[arg(long)]
+    pub environment: Option<String>,
+    /// In place of the consumer's own scopes.
+    #[arg(long = "scope")]
+    pub scopes: Vec<String>,
+    /// In place of the consumer's own roles.
+    #[arg(long = "role")]
+    pub roles: Vec<String>,
+    /// Date or RFC 3339 moment; never when absent.
+    #[arg(long, value_name = "DATE")]
+    pub expires: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make an API key. It is shown once.
+    #[command(
+        after_help = "Example:\n  probity key issue --consumer billing --scope invoices:read --expires 2027-01-31"
+    )]
+    Issue {
+        #[command(flatten)]
+        of: KeyFor,
+    },
+    /// Take a credential that an API knows already: only its hash is kept.
+    #[command(
+        after_help = "Example:\n  probity key import --consumer billing --value-file token.txt --presented bearer\n  probity key import --consumer billing --value-file password.txt --user ada"
+    )]
+    Import {
+        #[command(flatten)]
+        of: KeyFor,
+        /// File that holds the key, token or password.
+        #[arg(long, value_name = "FILE")]
+        value_file: PathBuf,
+        #[arg(long, value_enum, default_value_t = Presented::Any)]
+        presented: Presented,
+        /// The value is the password of this Basic user.
+        #[arg(long)]
+        user: Option<String>,
+    },
+    /// Keys, never their secrets.
+    #[command(after_help = "Example:\n  probity key list --consumer billing")]
+    List {
+        #[arg(long)]
+        consumer: Option<String>,
+    },
+    /// Make a key in the place of another, which runs out after a while.
+    #[command(after_help = "Example:\n  probity key rotate k-0a1b2c3d4e5f --overlap 24h")]
+    Rotate {
+        /// Id, or the beginning of one.
+        key: String,
+        /// How long the old key still counts.
+        #[arg(long, default_value = "24h")]
+        overlap: String,
+    },
+    /// End a key at once.
+    #[command(after_help = "Example:\n  probity key revoke k-0a1b2c3d4e5f --reason 'found in a log'")]
+    Revoke {
+        /// Id, or the beginning of one.
+        key: String,
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Presented {
+    Bearer,
+    ApiKey,
+    Any,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CredentialCommand {
+    /// Refuse from now on whatever fits all that is named and was issued until now.
+    #[command(
+        after_help = "Example:\n  probity credential revoke --issuer https://id.example --subject ada --reason 'lost laptop'"
+    )]
+    Revoke {
+        #[arg(long)]
+        issuer: Option<String>,
+        #[arg(long)]
+        subject: Option<String>,
+        #[arg(long)]
+        consumer: Option<String>,
+        /// Keyed hash of a credential in hexadecimal, as records show it.
+        #[arg(long)]
+        credential: Option<String>,
+        #[arg(long)]
+        reason: String,
     },
 }
 

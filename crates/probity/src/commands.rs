@@ -19,7 +19,7 @@ use crate::cli::{
 };
 use crate::exit::{Exit, Failure};
 use crate::session::{self, Place};
-use crate::{check, output, render, up};
+use crate::{callers, check, output, render, up};
 
 pub fn run(cli: Cli) -> Result<Exit, Failure> {
     let place = Place::of(&cli);
@@ -51,6 +51,9 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
         Verb::Token(TokenCommand::Reveal { token, reason }) => {
             print(format, session::ask(&place, None, Command::TokenReveal { token, reason })?)
         }
+        Verb::Consumer(command) => callers::consumer(&place, command, format),
+        Verb::Key(command) => callers::key(&place, command, format),
+        Verb::Credential(command) => callers::credential(&place, command, format),
         Verb::Compliance(command) => compliance(&place, command, format),
         Verb::Report(args) => report(&place, args, format),
         Verb::Verify(args) => verify(&args, format),
@@ -74,7 +77,7 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
     }
 }
 
-fn print(format: Format, reply: Reply) -> Result<Exit, Failure> {
+pub(crate) fn print(format: Format, reply: Reply) -> Result<Exit, Failure> {
     match format {
         Format::Text => output::text(&render::reply(&reply)),
         Format::Json => {

@@ -3,6 +3,7 @@
 //! Commands are in `cli`; what each prints in `render`; `up` and `demo` start things; `session` finds the process that
 //! works in a data folder, or opens the folder itself. Logic is in `probity-server`.
 
+mod callers;
 mod check;
 mod cli;
 mod commands;

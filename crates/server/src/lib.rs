@@ -17,6 +17,7 @@ pub mod keys;
 mod plane;
 mod protection;
 pub mod run;
+pub mod secret;
 pub mod sources;
 pub mod statics;
 pub mod verify;

@@ -11,6 +11,7 @@
 
 mod act;
 mod bundle;
+mod caller;
 mod connect;
 mod delivery;
 mod document;
@@ -29,6 +30,7 @@ mod target;
 mod write;
 
 pub use act::Act;
+pub use caller::{ConsumerRow, CredentialRow, RevocationRow};
 pub use delivery::Delivery;
 pub use document::{MAX_NAME_BYTES, MAX_SUBJECT_BYTES};
 pub use error::StoreError;

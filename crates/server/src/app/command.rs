@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 
 use probity_ledger::LogId;
+use probity_model::bundle::identity::{Consumer, Revocation};
 use probity_model::inventory::{Operation, OperationSettings, OperationState};
 use probity_model::{CheckId, Finding, FrameworkId, Outcome, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::App;
 use super::compliance::ComplianceStatus;
+use super::consumer::ConsumerStatus;
 use super::explain::Explanation;
+use super::key::{ImportedSecret, IssuedKey, KeyRequest, KeyStatus};
 use super::policy::PolicyStatus;
 use super::simulate::Simulation;
 use super::status::Status;
@@ -77,6 +80,37 @@ pub enum Command {
         file: PathBuf,
         since: Timestamp,
     },
+    ConsumerAdd {
+        consumer: Consumer,
+        owner: Option<String>,
+    },
+    ConsumerList,
+    ConsumerShow {
+        name: String,
+    },
+    KeyIssue {
+        request: KeyRequest,
+    },
+    KeyImport {
+        request: KeyRequest,
+        secret: ImportedSecret,
+    },
+    KeyList {
+        consumer: Option<String>,
+    },
+    KeyRotate {
+        key: String,
+        overlap_ms: u64,
+    },
+    KeyRevoke {
+        key: String,
+        reason: String,
+    },
+    /// Of tokens and whatever else Probity did not issue.
+    CredentialRevoke {
+        revocation: Revocation,
+        reason: String,
+    },
     LedgerCheckpoint {
         log: LogId,
     },
@@ -113,6 +147,11 @@ pub enum Reply {
     Explanation(Box<Explanation>),
     Policy(Box<PolicyStatus>),
     Simulation(Box<Simulation>),
+    Consumers(Vec<ConsumerStatus>),
+    Consumer(Box<ConsumerStatus>),
+    Keys(Vec<KeyStatus>),
+    Key(Box<IssuedKey>),
+    Revoked { revision: Option<u64> },
     Checkpoint { log: LogId, text: String, key: String },
     Imported(Imported),
     Reloaded { changed: bool, revision: u64 },
@@ -142,12 +181,21 @@ impl Command {
             | Self::ComplianceStatus { .. }
             | Self::Report { .. }
             | Self::Explain { .. }
+            | Self::ConsumerList
+            | Self::ConsumerShow { .. }
+            | Self::KeyList { .. }
             | Self::PolicyShow
             | Self::PolicySimulate { .. }
             | Self::LedgerCheckpoint { .. } => true,
             Self::InventorySet { .. }
             | Self::InventoryReview { .. }
             | Self::FindingMute { .. }
+            | Self::ConsumerAdd { .. }
+            | Self::KeyIssue { .. }
+            | Self::KeyImport { .. }
+            | Self::KeyRotate { .. }
+            | Self::KeyRevoke { .. }
+            | Self::CredentialRevoke { .. }
             | Self::Import { .. }
             | Self::TokenReveal { .. }
             | Self::Reload { .. }
@@ -200,6 +248,21 @@ impl App {
             Command::PolicyRollback { to } => Reply::Policy(Box::new(self.policy_rollback(to)?)),
             Command::PolicySimulate { file, since } => {
                 Reply::Simulation(Box::new(self.policy_simulate(&file, since)?))
+            }
+            Command::ConsumerAdd { consumer, owner } => {
+                Reply::Consumer(Box::new(self.consumer_add(consumer, owner)?))
+            }
+            Command::ConsumerList => Reply::Consumers(self.consumer_list()?),
+            Command::ConsumerShow { name } => Reply::Consumer(Box::new(self.consumer_named(&name)?)),
+            Command::KeyIssue { request } => Reply::Key(Box::new(self.key_issue(request)?)),
+            Command::KeyImport { request, secret } => Reply::Key(Box::new(self.key_import(request, secret)?)),
+            Command::KeyList { consumer } => Reply::Keys(self.key_list(consumer.as_deref())?),
+            Command::KeyRotate { key, overlap_ms } => {
+                Reply::Key(Box::new(self.key_rotate(&key, overlap_ms)?))
+            }
+            Command::KeyRevoke { key, reason } => Reply::Key(Box::new(self.key_revoke(&key, &reason)?)),
+            Command::CredentialRevoke { revocation, reason } => {
+                Reply::Revoked { revision: self.credential_revoke(revocation, &reason)? }
             }
             Command::LedgerCheckpoint { log } => self.ledger_checkpoint(log)?,
             Command::TokenReveal { token, reason } => {

@@ -6,6 +6,7 @@
 
 mod command;
 mod compliance;
+mod consumer;
 mod explain;
 mod finding;
 mod import;
@@ -53,7 +54,9 @@ use crate::sources::Loaded;
 
 pub use command::{Command, ExplainedOutcome, Reply};
 pub use compliance::{ComplianceStatus, ControlStatus};
+pub use consumer::ConsumerStatus;
 pub use explain::{ExplainedDecision, Explanation};
+pub use key::{ImportedSecret, IssuedKey, KeyRequest, KeyState, KeyStatus};
 pub use policy::{PolicyStatus, RuleCount, StagedStatus};
 pub use simulate::Simulation;
 pub use status::{FrameworkCounts, InventoryCounts, LedgerStatus, LogStatus, RecordStatus, Status};

@@ -300,7 +300,7 @@ fn add(
     Ok(position)
 }
 
-fn consumer(config: &ConsumerConfig) -> Consumer {
+pub(crate) fn consumer(config: &ConsumerConfig) -> Consumer {
     Consumer {
         name: config.name.as_str().into(),
         kind: config.kind,
@@ -381,7 +381,7 @@ fn add_credential(
 }
 
 /// A secret from a file, without the line's end that editors put behind it.
-pub(crate) fn read_secret(file: &std::path::Path) -> Result<Vec<u8>, String> {
+pub fn read_secret(file: &std::path::Path) -> Result<Vec<u8>, String> {
     use std::io::Read as _;
     let failed = |problem: std::io::Error| format!("`{}` cannot be read: {problem}", file.display());
     let mut bytes = Vec::new();

@@ -2,6 +2,8 @@
 
 pub(crate) mod act;
 pub(crate) mod bundle;
+pub(crate) mod consumer;
+pub(crate) mod credential;
 pub(crate) mod delivery;
 pub(crate) mod evidence;
 pub(crate) mod evidence_leaf;
@@ -10,6 +12,7 @@ pub(crate) mod operation;
 pub(crate) mod operation_settings;
 pub(crate) mod outcome;
 pub(crate) mod remainder;
+pub(crate) mod revocation;
 pub(crate) mod segment;
 pub(crate) mod slot;
 pub(crate) mod state;

@@ -28,12 +28,12 @@ impl MigrationTrait for ControlState {
     }
 }
 
-struct Columns {
-    backend: DbBackend,
+pub(super) struct Columns {
+    pub backend: DbBackend,
 }
 
 impl Columns {
-    fn text(&self, name: &'static str) -> ColumnDef {
+    pub fn text(&self, name: &'static str) -> ColumnDef {
         let mut column = ColumnDef::new(name);
         column.text().not_null();
         if self.backend == DbBackend::Postgres {
@@ -42,7 +42,7 @@ impl Columns {
         column
     }
 
-    fn text_key(&self, name: &'static str) -> ColumnDef {
+    pub fn text_key(&self, name: &'static str) -> ColumnDef {
         self.text(name).primary_key().take()
     }
 }
@@ -55,11 +55,11 @@ fn bytes(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).blob().not_null().take()
 }
 
-fn counted_key(name: &'static str) -> ColumnDef {
+pub(super) fn counted_key(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).big_integer().not_null().auto_increment().primary_key().take()
 }
 
-fn table<const N: usize>(name: &'static str, columns: [ColumnDef; N]) -> TableCreateStatement {
+pub(super) fn table<const N: usize>(name: &'static str, columns: [ColumnDef; N]) -> TableCreateStatement {
     let mut table = Table::create();
     table.table(name);
     for column in columns {

@@ -2,6 +2,7 @@
 //! it made. All pending ones run in one transaction, so a database is at one version or at another.
 
 mod m0001_control_state;
+mod m0002_callers;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, QuerySelect};
 use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager, seaql_migrations};
@@ -13,7 +14,7 @@ struct Migrations;
 
 impl MigratorTrait for Migrations {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_control_state::ControlState)]
+        vec![Box::new(m0001_control_state::ControlState), Box::new(m0002_callers::Callers)]
     }
 }
 

@@ -6,8 +6,8 @@ use probity_model::finding::FindingState;
 use probity_model::inventory::OperationSettings;
 use probity_model::{OperationId, Severity, Status, Subject, SubjectKind, Timestamp};
 use probity_store::{
-    Act, Delivery, EvidenceRow, FindingFilter, MAX_NAME_BYTES, MAX_SUBJECT_BYTES, OutcomeFilter,
-    RemainderRow, SegmentRow, SlotRow, StoreError,
+    Act, ConsumerRow, CredentialRow, Delivery, EvidenceRow, FindingFilter, MAX_NAME_BYTES, MAX_SUBJECT_BYTES,
+    OutcomeFilter, RemainderRow, RevocationRow, SegmentRow, SlotRow, StoreError,
 };
 
 use crate::databases::Place;
@@ -30,6 +30,7 @@ on_each_database!(
     segments_are_ordered_by_sequence,
     exceptions_and_attestations_are_added_in_order,
     deliveries_wait_for_their_time,
+    callers_and_their_credentials,
     batches_beyond_the_bind_limit,
     what_does_not_fit_is_refused_as_a_whole,
 );
@@ -504,4 +505,66 @@ async fn what_does_not_fit_is_refused_as_a_whole(place: Place) {
     let refused = store.put_findings(&[finding("forever", Severity::Low, 1, until)]).await;
     assert!(matches!(refused, Err(StoreError::Unwritable { .. })), "{refused:?}");
     assert_eq!(store.finding("forever").await.unwrap(), []);
+}
+
+async fn callers_and_their_credentials(place: Place) {
+    use probity_model::bundle::identity::{Consumer, Credential, Revocation, SecretScheme};
+    let store = place.open().await;
+    let consumer = |name: &str, owner: &str| ConsumerRow {
+        consumer: Consumer { name: name.into(), roles: vec![name.into()], ..Consumer::default() },
+        owner: Some(owner.to_owned()),
+        created_at: Timestamp(1),
+        created_by: "ada".to_owned(),
+    };
+    let credential = |id: &str, consumer: &str, revoked_at| CredentialRow {
+        id: id.into(),
+        consumer: consumer.into(),
+        hint: "prb_live_a...".to_owned(),
+        credential: Some(Credential {
+            id: id.into(),
+            hash: digest(7),
+            consumer: 0,
+            scheme: SecretScheme::Any,
+            roles: None,
+            scopes: None,
+            environment: None,
+            issued_at: None,
+            expires_at: None,
+            revoked: false,
+        }),
+        password: None,
+        issued_at: Timestamp(2),
+        issued_by: "ada".to_owned(),
+        expires_at: None,
+        revoked_at,
+        replaced_by: None,
+    };
+    for name in ODD {
+        store.put_consumer(&consumer(name, "first")).await.unwrap();
+    }
+    store.put_consumer(&consumer(ODD[2], "second")).await.unwrap();
+    let both = [credential("k-1", ODD[2], None), credential("k-2", ODD[3], None)];
+    store.put_credentials(&both).await.unwrap();
+    store.put_credentials(&[credential("k-1", ODD[2], Some(Timestamp(9)))]).await.unwrap();
+    let revocation = |subject: &str| RevocationRow {
+        revocation: Revocation { subject: Some(subject.into()), ..Revocation::default() },
+        reason: "left".to_owned(),
+        by: "ada".to_owned(),
+        at: Timestamp(3),
+    };
+    for subject in ["b", "a"] {
+        store.add_revocation(&revocation(subject)).await.unwrap();
+    }
+    store.close().await.unwrap();
+    let store = place.open().await;
+    let known = store.consumers().await.unwrap();
+    assert_eq!(known.len(), ODD.len());
+    assert!(known.contains(&consumer(ODD[2], "second")) && known.contains(&consumer(ODD[3], "first")));
+    assert_eq!(store.credentials(None).await.unwrap().len(), 2);
+    let one = store.credentials(Some(ODD[2])).await.unwrap();
+    assert_eq!(one, [credential("k-1", ODD[2], Some(Timestamp(9)))]);
+    assert_eq!(store.credentials(Some("nobody")).await.unwrap(), []);
+    assert_eq!(store.revocations().await.unwrap(), [revocation("b"), revocation("a")]);
+    let long = "x".repeat(MAX_NAME_BYTES + 1);
+    assert!(store.put_consumer(&consumer(&long, "first")).await.is_err());
 }
