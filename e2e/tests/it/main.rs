@@ -22,6 +22,7 @@ mod configuration;
 mod database;
 mod deadline;
 mod demo;
+mod identity;
 mod import;
 mod killed;
 mod proxy;
