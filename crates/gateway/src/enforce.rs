@@ -88,10 +88,15 @@ impl Guards {
     }
 
     /// A draft's, with counters and caches of its own: what is in force does not feel it.
-    pub fn build_draft(bundle: &Bundle, service: &BundleService) -> Result<Option<Arc<Self>>, BundleRefusal> {
+    pub fn build_draft(
+        bundle: &Bundle,
+        service: &BundleService,
+        state: &Arc<State>,
+    ) -> Result<Option<Arc<Self>>, BundleRefusal> {
         let Some(staged) = &service.staged else { return Ok(None) };
         let service = BundleService { protection: Some(staged.clone()), staged: None, ..service.clone() };
-        Self::build(bundle, &service, &Arc::default())
+        let own = State { identity: state.identity.of_draft(), ..State::default() };
+        Self::build(bundle, &service, &Arc::new(own))
     }
 
     /// Everything that a request's head decides.

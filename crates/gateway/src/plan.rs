@@ -207,7 +207,7 @@ impl Service {
                 .collect(),
             upstreams: upstreams?,
             guards: Guards::build(bundle, service, state)?,
-            draft: Guards::build_draft(bundle, service)?,
+            draft: Guards::build_draft(bundle, service, state)?,
             breaker: network.and_then(|network| network.breaker),
             budget: network.and_then(|network| network.retries).map(Budget::new),
             health: network.and_then(|network| network.health.clone()),

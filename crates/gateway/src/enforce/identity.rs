@@ -49,10 +49,10 @@ const RETRY_AFTER_S: &str = "1";
 /// What outlives a bundle.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    keys: OnceLock<Keys>,
+    keys: Arc<OnceLock<Keys>>,
     generation: AtomicU64,
     /// Of the bundle that is being built, for all its services.
-    directory: Mutex<Option<Arc<Directory>>>,
+    directory: Arc<Mutex<Option<Arc<Directory>>>>,
     passwords: basic::Memory,
     sessions: Sessions,
     pub tokens: token::Memory,
@@ -109,6 +109,11 @@ impl Memory {
         };
         let _ = self.keys.set(keys);
         Ok(())
+    }
+
+    /// For a draft that is tried: the same callers and keys, sessions of its own.
+    pub fn of_draft(&self) -> Self {
+        Self { keys: Arc::clone(&self.keys), directory: Arc::clone(&self.directory), ..Self::default() }
     }
 
     /// Readies what all services of a bundle share. Must precede the building of its guards.

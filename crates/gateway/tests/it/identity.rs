@@ -317,3 +317,16 @@ async fn a_directory_that_does_not_fit_is_refused_whole() {
     }));
     assert_eq!(bench.gateway.revision(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_is_tried_with_the_callers_in_force() {
+    let mut bundle = identified(echo().await, EnforcementMode::Block);
+    let service = &mut bundle.services[0];
+    service.staged = service.protection.take();
+    let bench = Bench::start(&bundle).await;
+    let bearer = format!("Authorization: Bearer {TOKEN}\r\n");
+    assert_eq!(ask(&bench, "/", &bearer).await, (200, String::new()));
+    let (status, rules) = ask(&bench, "/", "").await;
+    assert_eq!(status, 200);
+    assert!(rules.ends_with("gateway-credential-missing"), "{rules}");
+}
