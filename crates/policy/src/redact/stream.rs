@@ -22,7 +22,8 @@ pub enum StreamError {
     Lost,
 }
 
-/// One body in passing. Parts may be cut anywhere: what comes out does not depend on it.
+/// One body in passing. Parts may be cut anywhere: what comes out does not depend on it, but for how far a dropped or replaced
+/// value reaches where quotes do not match.
 #[derive(Debug)]
 pub struct Stream {
     content: Content,
