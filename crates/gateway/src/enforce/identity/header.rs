@@ -178,12 +178,20 @@ impl Signer {
     }
 }
 
+/// A value of the field and of whom it tells.
+#[derive(Debug)]
+struct Value {
+    of: Arc<Principal>,
+    text: Arc<str>,
+    until: Timestamp,
+}
+
 /// The values of one service in use.
 #[derive(Debug)]
 pub(super) struct Told {
     seconds: u32,
     service: Box<str>,
-    kept: Mutex<HashMap<[u8; 16], (Arc<Principal>, Arc<str>, Timestamp)>>,
+    kept: Mutex<HashMap<[u8; 16], Value>>,
 }
 
 impl Told {
@@ -196,20 +204,20 @@ impl Told {
         let fresh = now.plus_micros(i64::from(self.seconds) * MICROS_PER_SECOND / 2);
         let credential = principal.proof.credential;
         let mut kept = lock(&self.kept);
-        if let Some((of, value, until)) = kept.get(&credential)
-            && *until >= fresh
-            && (Arc::ptr_eq(of, principal) || of == principal)
+        if let Some(known) = kept.get(&credential)
+            && known.until >= fresh
+            && (Arc::ptr_eq(&known.of, principal) || known.of == *principal)
         {
-            return Arc::clone(value);
+            return Arc::clone(&known.text);
         }
-        let (value, until) = signer.sign(principal, &self.service, now, self.seconds);
+        let (text, until) = signer.sign(principal, &self.service, now, self.seconds);
         if kept.len() >= MAX_KEPT {
-            kept.retain(|_, (_, _, until)| *until >= fresh);
+            kept.retain(|_, value| value.until >= fresh);
         }
         if kept.len() < MAX_KEPT {
-            kept.insert(credential, (Arc::clone(principal), Arc::clone(&value), until));
+            kept.insert(credential, Value { of: Arc::clone(principal), text: Arc::clone(&text), until });
         }
-        value
+        text
     }
 }
 
