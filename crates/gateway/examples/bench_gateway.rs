@@ -114,6 +114,8 @@ fn gateway(arguments: &[String]) {
         sealing_key: [6; 32],
         admin: None,
         dev: false,
+        self_signed: None,
+        traces: None,
     };
     let tuning = Tuning { workers: Some(1), observe, ..Tuning::default() };
     let gateway = runtime.block_on(Gateway::start_tuned(options, tuning)).unwrap();
@@ -146,6 +148,7 @@ fn bundle(listen: &str, origin: SocketAddr) -> Bundle {
             address: listen.into(),
             tls: None,
             clear_text_allowed: false,
+            proxy_protocol: None,
         }],
         services: vec![BundleService {
             id: ServiceId::new("bench"),

@@ -41,9 +41,11 @@ pub enum BundleRefusal {
     #[error("listener `{name}`: address `{address}`, expected `address:port`")]
     Address { name: String, address: String },
     #[error(
-        "listener `{name}` at `{address}`: clear text beyond loopback, expected TLS or an explicit `clear_text_allowed`"
+        "listener `{name}` at `{address}`: clear text beyond loopback, expected `tls`, or `clear_text: true` to ask for it"
     )]
     ClearText { name: String, address: String },
+    #[error("listener `{name}`: PROXY protocol peer `{address}`, expected an address or a CIDR block")]
+    Proxy { name: String, address: String },
     #[error("listener `{name}` at `{address}` cannot be opened")]
     Bind { name: String, address: String, source: std::io::Error },
     #[error("listener `{0}` is named twice")]
@@ -97,6 +99,7 @@ pub fn refusing_bundle() -> Bundle {
             address: "127.0.0.1:0".into(),
             tls: None,
             clear_text_allowed: false,
+            proxy_protocol: None,
         }],
         services: Vec::new(),
         classes: Vec::new(),

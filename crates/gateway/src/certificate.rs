@@ -21,6 +21,25 @@ pub struct CertificateFacts {
     pub der: Vec<u8>,
 }
 
+/// When a certificate that is in use ends.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Expiry {
+    /// The listener that serves it, or the host of the upstream that it is for.
+    pub place: String,
+    pub name: String,
+    pub at: Timestamp,
+}
+
+impl Expiry {
+    pub fn of(place: &str, certificates: &[CertificateFacts]) -> Vec<Self> {
+        let one = |certificate: &CertificateFacts| {
+            let name = certificate.names.first().unwrap_or(&certificate.subject).clone();
+            certificate.not_after.map(|at| Self { place: place.to_owned(), name, at })
+        };
+        certificates.iter().filter_map(one).collect()
+    }
+}
+
 /// Names read of one certificate.
 const MAX_NAMES: usize = 128;
 
@@ -70,6 +89,20 @@ impl CertificateFacts {
         }
         Some(facts)
     }
+}
+
+/// The whole SubjectPublicKeyInfo of a certificate, tag and length included: what pins are digests of.
+pub(crate) fn public_key_info(der: &[u8]) -> Option<&[u8]> {
+    let mut body = Reader(Reader(Reader(der).expect(SEQUENCE)?).expect(SEQUENCE)?);
+    if body.peek() == Some(VERSION) {
+        body.next()?;
+    }
+    for _before_the_key in 0..5 {
+        body.next()?;
+    }
+    let before = body.0;
+    body.expect(SEQUENCE)?;
+    before.get(..before.len().checked_sub(body.0.len())?)
 }
 
 /// Reads one element after the other.
@@ -238,8 +271,10 @@ mod tests {
         assert_eq!(facts.names, ["a.example", "127.0.0.1"]);
         assert_eq!(facts.not_before, Timestamp::parse("2025-02-03"));
         assert_eq!(facts.not_after, Timestamp::parse("2052-04-05"));
+        assert_eq!(public_key_info(&facts.der).unwrap(), rcgen::PublicKeyData::subject_public_key_info(&key));
         for cut in 0..facts.der.len() {
             let _ = CertificateFacts::read(&facts.der[..cut]);
+            let _ = public_key_info(&facts.der[..cut]);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The gateway as a value: started, given bundles, asked for facts, drained.
 
-use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpStream as StdStream};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr, TcpStream as StdStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -14,6 +14,7 @@ use probity_model::exchange::Tls;
 use probity_model::{GatewayId, Timestamp};
 
 use crate::bundle::{self, BundleRefusal, refusing_bundle};
+use crate::certificate::Expiry;
 use crate::enforce::identity::token::Revocation as TokenRevocation;
 use crate::enforce::{State, limits};
 use crate::ingress;
@@ -21,6 +22,7 @@ use crate::listener::{self, Change, Entrance, ListenerTransport, Open};
 use crate::metrics::{BundleFacts, Metrics};
 use crate::observe::Observer;
 use crate::plan::Plan;
+use crate::trace::Traces;
 use crate::upstream::Endpoints;
 use crate::watch::lock;
 use crate::worker::Worker;
@@ -49,6 +51,11 @@ pub struct GatewayOptions {
     pub admin: Option<SocketAddr>,
     /// Problem answers also say what went wrong behind the gateway.
     pub dev: bool,
+    /// Folder of certificates that listeners with `self_signed` serve, `NAME.pem` and `NAME.key`. For workplaces:
+    /// without it no self-signed certificate is served at all.
+    pub self_signed: Option<PathBuf>,
+    /// Where spans of calls go; none are made without it.
+    pub traces: Option<Traces>,
 }
 
 /// How the data path runs. The default suits everyone but benches and tests.
@@ -108,6 +115,10 @@ pub struct Gateway {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub dev: bool,
+    self_signed: Option<PathBuf>,
+    pub traces: Option<Traces>,
+    /// Of the listeners in force.
+    pub expiries: ArcSwap<Vec<Expiry>>,
     pub metrics: Metrics,
     pub observer: Observer,
     pub recorder: Recorder,
@@ -153,6 +164,9 @@ impl Gateway {
             .ok_or(GatewayError::Random)?;
         let shared = Arc::new(Shared {
             dev: options.dev,
+            self_signed: options.self_signed,
+            traces: options.traces,
+            expiries: ArcSwap::default(),
             metrics,
             observer,
             recorder: options.recorder,
@@ -215,7 +229,7 @@ impl Gateway {
         }
         tracing::error!("there is no good bundle: every call is answered 503");
         let mut listeners = lock(&self.listeners);
-        let change = Change::prepare(&refusing_bundle(), &listeners)?;
+        let change = Change::prepare(&refusing_bundle(), &listeners, None)?;
         change.enact(&mut listeners, &self.shared).map_err(GatewayError::Worker)
     }
 
@@ -233,7 +247,7 @@ impl Gateway {
         let floor = (!current.refusing).then_some(current.bundle.revision);
         let bundle = bundle::verify(&signed, &self.bundle_key, floor)?;
         let revision = bundle.revision;
-        let change = Change::prepare(&bundle, &listeners)?;
+        let change = Change::prepare(&bundle, &listeners, self.shared.self_signed.as_deref())?;
         let plan =
             Plan::build(bundle, false, &self.shared.endpoints, &self.shared.metrics, &self.shared.state)?;
         self.shared.plan.store(Arc::new(plan));
@@ -387,11 +401,10 @@ impl Shared {
             self.metrics.refused("too-many-connections");
             return;
         }
-        let address = peer.ip().to_canonical();
-        let seated = if plan.is_trusted(address) {
-            Ok(None)
-        } else {
-            limits::Memory::seat(&self.state, address, limits, entrance.tls.load().is_some())
+        // Behind a load balancer it is known later whose connection this is.
+        let seated = match entrance.proxies.load().is_some() {
+            true => Ok(None),
+            false => self.seat(peer.ip().to_canonical(), entrance),
         };
         let seated = match seated {
             Ok(seated) => seated,
@@ -407,6 +420,15 @@ impl Shared {
         worker.handle.spawn(ingress::serve(seat, stream, peer, entrance));
     }
 
+    /// Counts a connection for its address; a name for why it may not be.
+    pub fn seat(&self, address: IpAddr, entrance: &Entrance) -> Result<Option<limits::Seated>, &'static str> {
+        let plan = self.plan.load();
+        if plan.is_trusted(address) {
+            return Ok(None);
+        }
+        limits::Memory::seat(&self.state, address, &plan.bundle.limits, entrance.tls.load().is_some())
+    }
+
     pub fn count_handshake(&self, listener: &Arc<str>, tls: &Tls) {
         let what = format!("{} {}", tls.version, tls.suite);
         *lock(&self.handshakes).entry((Arc::clone(listener), what)).or_default() += 1;
@@ -415,12 +437,16 @@ impl Shared {
     pub fn metrics_text(&self) -> String {
         let plan = self.plan();
         let age = now().since(plan.bundle.created_at) / probity_model::time::MICROS_PER_SECOND;
-        self.metrics.text(BundleFacts {
+        let mut text = self.metrics.text(BundleFacts {
             revision: plan.bundle.revision,
             age_seconds: u64::try_from(age).unwrap_or(0),
             draining: self.is_draining(),
             record_refusing: self.recorder.refusing(),
-        })
+            spans_dropped: self.traces.as_ref().map(|traces| traces.dropped.load(Relaxed)),
+        });
+        let upstreams: BTreeSet<&Expiry> = plan.endpoints().flat_map(|endpoint| &endpoint.expiries).collect();
+        crate::metrics::write_expiries(&mut text, &self.expiries.load(), &upstreams, now());
+        text
     }
 }
 

@@ -32,6 +32,7 @@ use crate::gateway::Shared;
 use crate::io::Io;
 use crate::listener::Entrance;
 use crate::observe::{AgentCache, CredentialCache};
+use crate::proxy_protocol;
 use crate::tls;
 use crate::watch::{Watched, Watches};
 
@@ -45,14 +46,14 @@ pub(crate) struct Seat {
     worker: usize,
     watches: Arc<Watches>,
     /// Counts for its address.
-    _seated: Option<Seated>,
+    seated: Option<Seated>,
 }
 
 impl Seat {
     pub fn new(shared: Arc<Shared>, worker: usize, watches: &Arc<Watches>, seated: Option<Seated>) -> Self {
         shared.metrics.connections.fetch_add(1, Relaxed);
         shared.metrics.connections_accepted.fetch_add(1, Relaxed);
-        Self { shared, worker, watches: Arc::clone(watches), _seated: seated }
+        Self { shared, worker, watches: Arc::clone(watches), seated }
     }
 }
 
@@ -67,6 +68,8 @@ impl Drop for Seat {
 pub(crate) struct Line {
     seat: Seat,
     peer: IpAddr,
+    /// The listener's own end.
+    local: SocketAddr,
     pub(crate) tls: Option<Tls>,
     credentials: CredentialCache,
     agents: AgentCache,
@@ -94,15 +97,26 @@ impl Line {
         &self.identity
     }
 
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    pub fn is_secure(&self) -> bool {
+        self.tls.is_some()
+    }
+
     fn watch(&self) -> Watched {
         self.seat.watches.enter()
     }
 }
 
 /// Serves a connection from its first byte to its last.
-pub(crate) async fn serve(seat: Seat, stream: StdStream, peer: SocketAddr, entrance: Arc<Entrance>) {
-    let Ok(stream) = TcpStream::from_std(stream) else { return };
+pub(crate) async fn serve(mut seat: Seat, stream: StdStream, peer: SocketAddr, entrance: Arc<Entrance>) {
+    let Ok(mut stream) = TcpStream::from_std(stream) else { return };
     let plan = seat.shared.plan();
+    let Some(peer) = announced(&mut seat, &mut stream, peer, &entrance, plan.timeouts().head_ms).await else {
+        return;
+    };
     let (io, tls, certificate, h2) = match entrance.tls.load_full() {
         None => (Io::Tcp(stream), None, None, false),
         Some(server) => {
@@ -125,7 +139,8 @@ pub(crate) async fn serve(seat: Seat, stream: StdStream, peer: SocketAddr, entra
     };
     let line = Arc::new(Line {
         seat,
-        peer: peer.ip().to_canonical(),
+        peer,
+        local: entrance.address,
         tls,
         credentials: CredentialCache::default(),
         agents: AgentCache::default(),
@@ -141,6 +156,43 @@ pub(crate) async fn serve(seat: Seat, stream: StdStream, peer: SocketAddr, entra
             Some((io, first, false)) => h1::serve(line, io, first, watched).await,
             None => {}
         },
+    }
+}
+
+/// Who connected: the peer itself or, where the listener's load balancers say so, whom they name. `None` ends the
+/// connection.
+async fn announced(
+    seat: &mut Seat,
+    stream: &mut TcpStream,
+    peer: SocketAddr,
+    entrance: &Entrance,
+    patience_ms: u64,
+) -> Option<IpAddr> {
+    let peer = peer.ip().to_canonical();
+    let Some(proxies) = entrance.proxies.load_full() else { return Some(peer) };
+    let shared = Arc::clone(&seat.shared);
+    let refused = |name: &str| {
+        shared.metrics.refused(name);
+        tracing::debug!(listener = &*entrance.name, reason = name, "a connection was closed");
+        None
+    };
+    if !proxies.iter().any(|block| block.contains(peer)) {
+        return refused("proxy-untrusted");
+    }
+    let taken = tokio::time::timeout(Duration::from_millis(patience_ms), proxy_protocol::take(stream)).await;
+    match taken {
+        Ok(Ok(Ok(header))) => {
+            let Some(source) = header.source else { return Some(peer) };
+            let client = source.ip().to_canonical();
+            match shared.seat(client, entrance) {
+                Ok(seated) => seat.seated = seated,
+                Err(reason) => return refused(reason),
+            }
+            Some(client)
+        }
+        Ok(Ok(Err(_))) => refused("proxy-malformed"),
+        Ok(Err(_)) => refused("proxy-missing"),
+        Err(_) => refused("proxy-late"),
     }
 }
 

@@ -23,8 +23,10 @@ mod observe;
 mod pace;
 mod peer;
 mod plan;
+mod proxy_protocol;
 mod siphash;
 mod tls;
+mod trace;
 mod upstream;
 mod watch;
 mod worker;
@@ -43,7 +45,9 @@ pub use enforce::leaks::tokens::{MAX_TOKEN_VALUE, MAX_TOKENS, TOKEN_PREFIX, Toke
 pub use gateway::{Gateway, GatewayError, GatewayOptions, Health, Tuning};
 pub use listener::ListenerTransport;
 pub use observe::{ImportObserver, ImportRefusal, RecordedCall, identity_name};
-pub use tls::TlsError;
+pub use proxy_protocol::{ProxyFault, ProxyHeader, read_proxy_header};
+pub use tls::{TlsError, certificate_facts};
+pub use trace::{CallTrace, Span, SpanKind, Traces, Value};
 
 /// The service in records of calls that are for no service: unknown host and path, or no HTTP at all.
 pub const UNROUTED: &str = "-";

@@ -4,6 +4,7 @@
 //! connection, so that a reload touches none that is open.
 
 use std::net::{IpAddr, SocketAddr, TcpStream as StdStream};
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -13,8 +14,9 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use crate::bundle::BundleRefusal;
-use crate::certificate::CertificateFacts;
+use crate::certificate::{CertificateFacts, Expiry};
 use crate::gateway::Shared;
+use crate::plan::Cidr;
 use crate::tls::{self, ServerTls};
 
 const BACKLOG: i32 = 1024;
@@ -43,6 +45,8 @@ pub(crate) struct Entrance {
     pub name: Arc<str>,
     pub address: SocketAddr,
     pub tls: ArcSwapOption<ServerTls>,
+    /// Whose word on who connected is taken; where there is nobody, connections are what they look like.
+    pub proxies: ArcSwapOption<Vec<Cidr>>,
 }
 
 /// A listener that serves.
@@ -58,35 +62,41 @@ pub(crate) struct Open {
 pub(crate) struct Bound {
     spec: ListenerSpec,
     socket: std::net::TcpListener,
+    settings: Settings,
+}
+
+/// What may change under a listener that serves.
+#[derive(Debug, Default)]
+struct Settings {
     tls: Option<ServerTls>,
+    proxies: Option<Vec<Cidr>>,
 }
 
 /// What a bundle asks of the listeners, checked and bound as far as it can be without touching those that serve.
 #[derive(Debug, Default)]
 pub(crate) struct Change {
     new: Vec<Bound>,
-    reloaded: Vec<(ListenerSpec, Option<ServerTls>)>,
+    reloaded: Vec<(ListenerSpec, Settings)>,
 }
 
 impl Change {
-    pub fn prepare(bundle: &Bundle, open: &[Open]) -> Result<Self, BundleRefusal> {
+    /// `self_signed` is the folder of certificates that a workplace made for itself, where this is one.
+    pub fn prepare(
+        bundle: &Bundle,
+        open: &[Open],
+        self_signed: Option<&Path>,
+    ) -> Result<Self, BundleRefusal> {
         let mut change = Self::default();
         for (index, spec) in bundle.listeners.iter().enumerate() {
             if bundle.listeners.iter().take(index).any(|other| other.name == spec.name) {
                 return Err(BundleRefusal::ListenerRepeated(spec.name.clone()));
             }
             let address = check_address(spec)?;
-            let tls = match &spec.tls {
-                Some(tls) => Some(
-                    tls::server(tls)
-                        .map_err(|source| BundleRefusal::ListenerTls { name: spec.name.clone(), source })?,
-                ),
-                None => None,
-            };
+            let settings = Settings::of(spec, self_signed)?;
             if open.iter().any(|open| open.is_at(spec)) {
-                change.reloaded.push((spec.clone(), tls));
+                change.reloaded.push((spec.clone(), settings));
             } else {
-                change.new.push(Bound { socket: bind(spec, address)?, spec: spec.clone(), tls });
+                change.new.push(Bound { socket: bind(spec, address)?, spec: spec.clone(), settings });
             }
         }
         Ok(change)
@@ -98,17 +108,47 @@ impl Change {
         for bound in self.new {
             next.push(bound.open(shared)?);
         }
-        for (spec, tls) in self.reloaded {
+        for (spec, settings) in self.reloaded {
             if let Some(at) = open.iter().position(|open| open.is_at(&spec)) {
                 let mut kept = open.swap_remove(at);
-                kept.entrance.tls.store(tls.map(Arc::new));
+                kept.entrance.tls.store(settings.tls.map(Arc::new));
+                kept.entrance.proxies.store(settings.proxies.map(Arc::new));
                 kept.spec = spec;
                 next.push(kept);
             }
         }
         open.iter().for_each(Open::close);
         *open = next;
+        let expiries = open.iter().flat_map(Open::expiries).collect::<std::collections::BTreeSet<_>>();
+        shared.expiries.store(Arc::new(expiries.into_iter().collect()));
         Ok(())
+    }
+}
+
+impl Settings {
+    fn of(spec: &ListenerSpec, self_signed: Option<&Path>) -> Result<Self, BundleRefusal> {
+        let name = || spec.name.clone();
+        let tls = match &spec.tls {
+            Some(tls) => Some(
+                tls::server(&spec.name, tls, self_signed)
+                    .map_err(|source| BundleRefusal::ListenerTls { name: name(), source })?,
+            ),
+            None => None,
+        };
+        let proxies = match &spec.proxy_protocol {
+            Some(proxy) => Some(
+                proxy
+                    .trusted
+                    .iter()
+                    .map(|text| {
+                        Cidr::parse(text)
+                            .ok_or_else(|| BundleRefusal::Proxy { name: name(), address: text.clone() })
+                    })
+                    .collect::<Result<_, _>>()?,
+            ),
+            None => None,
+        };
+        Ok(Self { tls, proxies })
     }
 }
 
@@ -117,6 +157,11 @@ impl Open {
     /// system does not choose the port, under another. Its TLS may come, go or change.
     fn is_at(&self, spec: &ListenerSpec) -> bool {
         self.spec.address == spec.address && (self.spec.name == spec.name || !spec.address.ends_with(":0"))
+    }
+
+    fn expiries(&self) -> Vec<Expiry> {
+        let tls = self.entrance.tls.load();
+        tls.as_ref().map(|tls| Expiry::of(&self.spec.name, &tls.certificates)).unwrap_or_default()
     }
 
     pub fn close(&self) {
@@ -144,7 +189,8 @@ impl Bound {
         let entrance = Arc::new(Entrance {
             name: self.spec.name.as_str().into(),
             address,
-            tls: ArcSwapOption::new(self.tls.map(Arc::new)),
+            tls: ArcSwapOption::new(self.settings.tls.map(Arc::new)),
+            proxies: ArcSwapOption::new(self.settings.proxies.map(Arc::new)),
         });
         let worker = shared.next_worker();
         let accept = accept(self.socket, Arc::clone(&entrance), Arc::clone(shared));

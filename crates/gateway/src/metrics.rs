@@ -3,11 +3,14 @@
 //! Labels are service, method, route template, status class and names fixed in the code: never a raw path. Series are
 //! bounded by [`MAX_SERIES`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
+use probity_model::Timestamp;
+
+use crate::certificate::Expiry;
 use crate::watch::lock;
 
 /// Most series of one gateway, over all bundles of its life. Operations beyond count under their service alone.
@@ -59,6 +62,10 @@ impl Stage {
         "record",
         "sum",
     ];
+
+    pub fn name(self) -> &'static str {
+        Self::NAMES.get(self as usize).copied().unwrap_or("other")
+    }
 }
 
 /// Upper bounds of a stage's buckets, in nanoseconds; a last one without bound follows.
@@ -227,6 +234,10 @@ impl Metrics {
             header(&mut out, name, kind, help);
             line(&mut out, name, &[], &value.to_string());
         }
+        if let Some(dropped) = bundle.spans_dropped {
+            header(&mut out, "spans_dropped_total", "counter", "spans that nobody took");
+            line(&mut out, "spans_dropped_total", &[], &dropped.to_string());
+        }
         out
     }
 
@@ -286,6 +297,28 @@ impl Metrics {
     }
 }
 
+/// Seconds until certificates end: what listeners serve, and what upstreams are verified by and shown.
+pub(crate) fn write_expiries(
+    out: &mut String,
+    listeners: &[Expiry],
+    upstreams: &BTreeSet<&Expiry>,
+    now: Timestamp,
+) {
+    let left = |expiry: &Expiry| (expiry.at.since(now) / probity_model::time::MICROS_PER_SECOND).to_string();
+    let help = "seconds until a certificate that a listener serves ends; below zero once it has";
+    header(out, "certificate_expiry_seconds", "gauge", help);
+    for expiry in listeners {
+        let labels = [("listener", expiry.place.as_str()), ("name", &expiry.name)];
+        line(out, "certificate_expiry_seconds", &labels, &left(expiry));
+    }
+    let help = "seconds until a certificate that an upstream is verified by or shown ends";
+    header(out, "upstream_certificate_expiry_seconds", "gauge", help);
+    for expiry in upstreams {
+        let labels = [("upstream", expiry.place.as_str()), ("name", &expiry.name)];
+        line(out, "upstream_certificate_expiry_seconds", &labels, &left(expiry));
+    }
+}
+
 /// What the metrics say of the bundle in force and of the gateway's state.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BundleFacts {
@@ -293,6 +326,8 @@ pub(crate) struct BundleFacts {
     pub age_seconds: u64,
     pub draining: bool,
     pub record_refusing: bool,
+    /// Absent where no traces are made.
+    pub spans_dropped: Option<u64>,
 }
 
 impl SeriesKey {
@@ -339,7 +374,13 @@ mod tests {
         metrics.series("clinic", "GET", "/p/{id}").count(200, 99_000_000);
         metrics.series("od\"d", "GET", "-").count(0, 1);
         metrics.refused("te-with-cl");
-        let facts = BundleFacts { revision: 7, age_seconds: 3, draining: false, record_refusing: true };
+        let facts = BundleFacts {
+            revision: 7,
+            age_seconds: 3,
+            draining: false,
+            record_refusing: true,
+            spans_dropped: Some(4),
+        };
         let text = metrics.text(facts);
         for line in [
             "# TYPE probity_gateway_requests_total counter",
@@ -352,6 +393,7 @@ mod tests {
             r#"probity_gateway_refusals_total{reason="te-with-cl"} 1"#,
             "probity_gateway_bundle_revision 7",
             "probity_gateway_record_refusing 1",
+            "probity_gateway_spans_dropped_total 4",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }

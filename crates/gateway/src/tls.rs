@@ -1,15 +1,25 @@
 //! TLS for both sides: what a listener offers, how an upstream is verified. Files are PEM; aws-lc-rs does the work.
+//!
+//! [`chooser`] finds the certificate for a name, [`pin`] holds an upstream to known keys. Who a client is, its
+//! certificate tells the control `identity`, not this module.
+
+mod chooser;
+mod pin;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use probity_model::bundle::{ListenerTls, TlsVersion, UpstreamProtocol, UpstreamTls};
+use probity_model::bundle::{CertificateFiles, ListenerTls, TlsVersion, UpstreamProtocol, UpstreamTls};
 use probity_model::exchange::Tls;
+use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SignatureAlgorithm, SupportedCipherSuite};
 
+use self::chooser::Chooser;
+use self::pin::Pinned;
 use crate::certificate::CertificateFacts;
 
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +30,20 @@ pub enum TlsError {
     NoCertificate { file: String },
     #[error("TLS is refused by these files or settings")]
     Config(#[from] rustls::Error),
+    #[error("the key `{key}` does not fit the certificate `{file}`, expected the key that it was made for")]
+    Pair { file: String, key: String, source: rustls::Error },
+    #[error(
+        "the certificate `{file}` is self-signed, expected one of an authority; in a workplace, start with `--dev`"
+    )]
+    SelfSigned { file: String },
+    #[error(
+        "a self-signed certificate is asked for, which is made with `--dev` alone, expected `certificate` and `key`"
+    )]
+    SelfSignedAsked,
+    #[error("the upstream's trusted roots cannot be used")]
+    Verifier(#[from] rustls::client::VerifierBuilderError),
+    #[error("pin `{0}`, expected the SHA-256 of a public key in 64 hex digits")]
+    Pin(String),
     #[error("the system has no trusted roots, expected a `ca_file`")]
     NoRoots,
 }
@@ -29,37 +53,96 @@ pub enum TlsError {
 pub(crate) struct ServerTls {
     pub config: Arc<ServerConfig>,
     pub suites: Vec<String>,
+    /// Of the default chain, leaf first, then of every other.
     pub certificates: Vec<CertificateFacts>,
 }
 
-pub(crate) fn server(tls: &ListenerTls) -> Result<ServerTls, TlsError> {
-    let chain = certificates(&tls.certificate_file)?;
-    let key = PrivateKeyDer::from_pem_file(&tls.key_file)
-        .map_err(|source| TlsError::File { file: tls.key_file.clone(), source })?;
-    let facts = chain.iter().map(|certificate| CertificateFacts::read(certificate)).collect();
+/// What a listener offers. `self_signed` is the folder where a workplace keeps certificates that it made for itself;
+/// without it none that is self-signed is served.
+pub(crate) fn server(
+    listener: &str,
+    tls: &ListenerTls,
+    self_signed: Option<&Path>,
+) -> Result<ServerTls, TlsError> {
     let provider = provider();
-    let algorithm = provider.key_provider.load_private_key(key.clone_key())?.algorithm();
+    let mut chooser = Chooser::new(tls.strict_sni);
+    let (mut facts, mut algorithms) = (Vec::new(), Vec::new());
+    for files in std::iter::once(default_files(listener, tls, self_signed)?).chain(tls.certificates.clone()) {
+        let (certified, chain) = certified(&files, &provider)?;
+        let leaf = chain.first().ok_or(TlsError::NoCertificate { file: files.certificate_file.clone() })?;
+        if leaf.self_signed && self_signed.is_none() {
+            return Err(TlsError::SelfSigned { file: files.certificate_file });
+        }
+        algorithms.push(certified.key.algorithm());
+        chooser.add(&Arc::new(certified), &leaf.names);
+        facts.extend(chain);
+    }
     let versions: &[&rustls::SupportedProtocolVersion] = match tls.minimum {
         TlsVersion::V1_2 => &[&rustls::version::TLS13, &rustls::version::TLS12],
         TlsVersion::V1_3 => &[&rustls::version::TLS13],
     };
+    let fits_one = |suite: &SupportedCipherSuite| algorithms.iter().any(|algorithm| fits(suite, *algorithm));
     let suites = provider
         .cipher_suites
         .iter()
-        .filter(|suite| versions.contains(&suite.version()) && fits(suite, algorithm))
+        .filter(|suite| versions.contains(&suite.version()) && fits_one(suite))
         .map(|suite| iana_name(suite.suite()))
         .collect();
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)?
         .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+        .with_cert_resolver(Arc::new(chooser));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // Keys that change by themselves; a reload has new ones, so that no ticket outlives what it was given under.
+    config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
     Ok(ServerTls { config: Arc::new(config), suites, certificates: facts })
+}
+
+fn default_files(
+    listener: &str,
+    tls: &ListenerTls,
+    self_signed: Option<&Path>,
+) -> Result<CertificateFiles, TlsError> {
+    if !tls.self_signed {
+        let (certificate_file, key_file) = (tls.certificate_file.clone(), tls.key_file.clone());
+        return Ok(CertificateFiles { certificate_file, key_file });
+    }
+    let folder = self_signed.ok_or(TlsError::SelfSignedAsked)?;
+    let file = |ending: &str| folder.join(format!("{listener}.{ending}")).display().to_string();
+    Ok(CertificateFiles { certificate_file: file("pem"), key_file: file("key") })
+}
+
+/// A chain with its key, which must be the one that it was made for.
+fn certified(
+    files: &CertificateFiles,
+    provider: &CryptoProvider,
+) -> Result<(CertifiedKey, Vec<CertificateFacts>), TlsError> {
+    let (chain, key) = (certificates(&files.certificate_file)?, private_key(&files.key_file)?);
+    let facts = chain.iter().map(|certificate| CertificateFacts::read(certificate)).collect();
+    let pair = CertifiedKey::from_der(chain, key, provider).map_err(|source| TlsError::Pair {
+        file: files.certificate_file.clone(),
+        key: files.key_file.clone(),
+        source,
+    })?;
+    Ok((pair, facts))
+}
+
+fn private_key(file: &str) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(file).map_err(|source| TlsError::File { file: file.to_owned(), source })
+}
+
+/// What the certificates of a PEM file say.
+///
+/// # Errors
+/// [`TlsError`] where the file cannot be read or holds none.
+pub fn certificate_facts(file: &Path) -> Result<Vec<CertificateFacts>, TlsError> {
+    let chain = certificates(&file.display().to_string())?;
+    Ok(chain.iter().map(|certificate| CertificateFacts::read(certificate)).collect())
 }
 
 /// A verified connection to an upstream; no setting turns verification off.
 pub(crate) fn client(tls: &UpstreamTls, protocol: UpstreamProtocol) -> Result<Arc<ClientConfig>, TlsError> {
-    let mut config = verifying(tls.ca_file.as_deref())?;
+    let mut config = verifying(tls.ca_file.as_deref(), tls.client.as_ref(), pins(&tls.pins)?)?;
     config.alpn_protocols = match protocol {
         UpstreamProtocol::Auto => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         UpstreamProtocol::Http1 => vec![b"http/1.1".to_vec()],
@@ -68,14 +151,43 @@ pub(crate) fn client(tls: &UpstreamTls, protocol: UpstreamProtocol) -> Result<Ar
     Ok(Arc::new(config))
 }
 
+fn pins(texts: &[String]) -> Result<Vec<[u8; 32]>, TlsError> {
+    let pin = |text: &String| {
+        let bytes = crate::bundle::unhex(text).and_then(|bytes| bytes.try_into().ok());
+        bytes.ok_or_else(|| TlsError::Pin(text.clone()))
+    };
+    texts.iter().map(pin).collect()
+}
+
 /// The same to whoever those roots vouch for, over HTTP/1.1.
 pub(crate) fn roots(ca_file: Option<&str>) -> Result<Arc<ClientConfig>, TlsError> {
-    let mut config = verifying(ca_file)?;
+    let mut config = verifying(ca_file, None, Vec::new())?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 
-fn verifying(ca_file: Option<&str>) -> Result<ClientConfig, TlsError> {
+fn verifying(
+    ca_file: Option<&str>,
+    own: Option<&CertificateFiles>,
+    pins: Vec<[u8; 32]>,
+) -> Result<ClientConfig, TlsError> {
+    let provider = provider();
+    let roots = Arc::new(roots_of(ca_file)?);
+    let usual = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build()?;
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let builder = match pins.is_empty() {
+        true => builder.with_webpki_verifier(usual),
+        // Named dangerous by rustls because a verifier may do anything; this one only ever refuses more.
+        false => builder.dangerous().with_custom_certificate_verifier(Arc::new(Pinned::new(usual, pins))),
+    };
+    Ok(match own {
+        None => builder.with_no_client_auth(),
+        Some(files) => builder
+            .with_client_auth_cert(certificates(&files.certificate_file)?, private_key(&files.key_file)?)?,
+    })
+}
+
+fn roots_of(ca_file: Option<&str>) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     match ca_file {
         Some(file) => certificates(file)?.into_iter().try_for_each(|root| roots.add(root))?,
@@ -87,10 +199,7 @@ fn verifying(ca_file: Option<&str>) -> Result<ClientConfig, TlsError> {
             }
         }
     }
-    Ok(ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
+    Ok(roots)
 }
 
 /// Version and suite of a connection by their registered names.

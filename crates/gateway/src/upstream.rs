@@ -18,6 +18,7 @@ use probity_model::bundle::{Upstream, UpstreamProtocol};
 use rustls::pki_types::ServerName;
 
 use crate::bundle::BundleRefusal;
+use crate::certificate::Expiry;
 use crate::peer::Wire;
 use crate::watch::lock;
 
@@ -38,6 +39,8 @@ pub(crate) struct Endpoints {
 pub(crate) struct Endpoint {
     pub upstream: Upstream,
     pub tls: Option<EndpointTls>,
+    /// Of what it is verified by and of what it is shown.
+    pub expiries: Vec<Expiry>,
     /// The value of `Host` where the upstream must be asked by the name that its certificate proves.
     pub host: Option<Box<[u8]>>,
     /// In clear text beyond loopback.
@@ -97,14 +100,25 @@ impl Endpoints {
     }
 }
 
-/// Everything that makes two upstreams the same, the trusted roots' bytes included.
+fn expiries(upstream: &Upstream) -> Vec<Expiry> {
+    let Some(tls) = &upstream.tls else { return Vec::new() };
+    let own = tls.client.as_ref().map(|own| &own.certificate_file);
+    let read = |file: &String| crate::tls::certificate_facts(file.as_ref()).unwrap_or_default();
+    let files = tls.ca_file.iter().chain(own);
+    files.flat_map(|file| Expiry::of(&upstream.host, &read(file))).collect()
+}
+
+/// Everything that makes two upstreams the same, the bytes of the files that they name included.
 fn key(upstream: &Upstream, idle: u32) -> String {
-    let roots =
-        upstream.tls.as_ref().and_then(|tls| tls.ca_file.as_ref()).and_then(|file| std::fs::read(file).ok());
-    let digest = roots.map(|roots| {
-        crate::bundle::hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &roots).as_ref())
-    });
-    format!("{upstream:?} {idle} {digest:?}")
+    let tls = upstream.tls.as_ref();
+    let own = tls.and_then(|tls| tls.client.as_ref());
+    let files = tls.and_then(|tls| tls.ca_file.as_ref()).into_iter();
+    let files = files.chain(own.into_iter().flat_map(|own| [&own.certificate_file, &own.key_file]));
+    let digests: Vec<_> = files
+        .map(|file| std::fs::read(file).map(zeroize::Zeroizing::new).ok())
+        .map(|bytes| bytes.map(|bytes| aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &bytes)))
+        .collect();
+    format!("{upstream:?} {idle} {digests:?}")
 }
 
 impl Endpoint {
@@ -138,6 +152,7 @@ impl Endpoint {
         Ok(Self {
             exposed: upstream.tls.is_none() && !loopback,
             health: Health::default(),
+            expiries: expiries(upstream),
             upstream: upstream.clone(),
             tls,
             host,

@@ -61,14 +61,40 @@ pub struct Listener {
     pub tls: Option<ListenerTls>,
     /// Clear text beyond loopback was asked for explicitly; it becomes a finding.
     pub clear_text_allowed: bool,
+    /// Connections begin with a PROXY protocol header, from these peers alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_protocol: Option<ProxyProtocol>,
+}
+
+/// The PROXY protocol, versions 1 and 2, before TLS: a load balancer tells who connected to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProxyProtocol {
+    /// Addresses and CIDR blocks of the peers that are believed; others are closed at once.
+    pub trusted: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ListenerTls {
-    /// PEM files; the key's bytes never enter a bundle.
+    /// PEM files; the key's bytes never enter a bundle. Served where no other certificate fits the name asked for.
     pub certificate_file: String,
     pub key_file: String,
     pub minimum: TlsVersion,
+    /// Further certificates, chosen by the name asked for (SNI): an exact name first, then a wildcard.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<CertificateFiles>,
+    /// Handshakes for a name of no certificate, or for none, are refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub strict_sni: bool,
+    /// In place of the files: a certificate that the listener's workplace made for itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub self_signed: bool,
+}
+
+/// A certificate chain and its key, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CertificateFiles {
+    pub certificate_file: String,
+    pub key_file: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -139,6 +165,12 @@ pub struct UpstreamTls {
     pub server_name: String,
     /// PEM file of trusted roots; the system's when absent.
     pub ca_file: Option<String>,
+    /// What the gateway proves itself with, where the upstream asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<CertificateFiles>,
+    /// Hex SHA-256 of public keys (SubjectPublicKeyInfo): besides being verified, the upstream must hold one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pins: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]

@@ -167,6 +167,8 @@ async fn start_gateway(loaded: &Loaded, data: &Path, opened: &Opened) -> anyhow:
         sealing_key: opened.sealing_key,
         admin,
         dev: false,
+        self_signed: None,
+        traces: None,
     })
     .await?;
     Ok(Arc::new(gateway))

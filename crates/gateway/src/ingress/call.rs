@@ -25,6 +25,7 @@ use crate::metrics::Stage;
 use crate::observe::{self, ContentType, Ending, Observed, RequestFacts};
 use crate::peer::Tee;
 use crate::plan::{Plan, Route, Service};
+use crate::trace::{self, Trace};
 use crate::watch::lock;
 
 /// Where a body that streams leaves its decisions.
@@ -80,6 +81,8 @@ pub(crate) struct Call {
     /// Its controls are being asked right now.
     rehearsing: bool,
     recorded: bool,
+    /// Absent where nobody asked for traces.
+    pub trace: Option<Box<Trace>>,
 }
 
 /// The parts of a call that controls change.
@@ -98,6 +101,12 @@ impl Call {
             line.shared().recorder.accepted();
         }
         let (started_at, started) = (crate::gateway::now(), Instant::now());
+        let traces = line.shared().traces.as_ref();
+        let trace = traces.and_then(|traces| Trace::begin(traces, head.as_ref()?));
+        let mut request_edits = FieldEdits::default();
+        if let Some(trace) = &trace {
+            trace.edit(&mut request_edits);
+        }
         Self {
             line: Arc::clone(line),
             plan,
@@ -119,7 +128,7 @@ impl Call {
             asked_at: None,
             upstream_us: 0,
             principal: None,
-            request_edits: FieldEdits::default(),
+            request_edits,
             upstream_query: None,
             body: Held::Streaming,
             limits: Taken::default(),
@@ -135,6 +144,7 @@ impl Call {
             draft: None,
             rehearsing: false,
             recorded: false,
+            trace,
         }
     }
 
@@ -268,7 +278,11 @@ impl Call {
     /// Ends a stage: what passed since the last one is its time.
     pub fn lap(&mut self, stage: Stage) {
         let now = Instant::now();
-        let ns = nanos(now.duration_since(std::mem::replace(&mut self.lapped, now)));
+        let since = std::mem::replace(&mut self.lapped, now);
+        let ns = nanos(now.duration_since(since));
+        if let Some(trace) = &mut self.trace {
+            trace.lap(stage, since, now);
+        }
         if !matches!(stage, Stage::Body | Stage::Upstream) {
             self.spent_ns = self.spent_ns.saturating_add(ns);
         }
@@ -342,7 +356,9 @@ impl Call {
         if let Some(series) = self.plan.series(route, self.method()) {
             series.count(self.status, total_us);
         }
+        let rules = self.rules_for_trace();
         if !shared.observer.enabled {
+            self.end_trace(rules);
             return None;
         }
         if let Some(notes) = self.notes.take() {
@@ -367,6 +383,7 @@ impl Call {
         let taken = shared.recorder.append(exchange);
         self.lap(Stage::Record);
         shared.metrics.spent(Stage::Sum, self.spent_ns);
+        self.end_trace(rules);
         let counter =
             if taken.is_ok() { &shared.metrics.records_taken } else { &shared.metrics.records_refused };
         counter.fetch_add(1, Relaxed);
@@ -379,6 +396,25 @@ impl Call {
         let Some(guard) = &guards.limits else { return };
         if catch_unwind(AssertUnwindSafe(|| guard.settle(self))).is_err() {
             self.panicked();
+        }
+    }
+
+    /// The rules that decided, where a trace will name them.
+    fn rules_for_trace(&self) -> Vec<String> {
+        match &self.trace {
+            Some(trace) if trace.is_sampled() => {
+                self.decisions.iter().map(|decision| decision.rule.to_string()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn end_trace(&mut self, rules: Vec<String>) {
+        let shared = Arc::clone(self.line.shared());
+        if let (Some(trace), Some(traces)) = (self.trace.take(), &shared.traces)
+            && trace.is_sampled()
+        {
+            trace.end(traces, trace::describe(self, self.started, rules));
         }
     }
 

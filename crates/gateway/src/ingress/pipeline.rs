@@ -101,8 +101,9 @@ async fn pass(call: &mut Call, client: &mut Peer, watched: &Watched) -> Result<N
     call.lap(Stage::Observe);
     let controls = call.service().map(Controls::of).unwrap_or_default();
     controls.judge_request(call, client, watched).await?;
-    let answered = ask_upstream(call, client, watched).await?;
+    let asked = ask_upstream(call, client, watched).await;
     call.lap(Stage::Upstream);
+    let answered = asked?;
     if answered.response.status() == 101 {
         return tunnel(call, client, watched, answered).await;
     }
@@ -242,6 +243,9 @@ async fn ask_upstream(call: &mut Call, client: &mut Peer, watched: &Watched) -> 
             continue;
         }
         call.exposed_upstream = endpoint.exposed;
+        if let Some(trace) = &mut call.trace {
+            trace.asked = Some(Arc::clone(endpoint));
+        }
         let asked = ask_endpoint(call, client, watched, endpoint, grpc).await;
         let failed = match &asked {
             Ok(answered) => matches!(answered.response.status(), 502..=504),

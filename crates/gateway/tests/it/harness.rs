@@ -66,6 +66,8 @@ impl Bench {
             sealing_key: [6; 32],
             admin: None,
             dev: false,
+            self_signed: None,
+            traces: None,
         };
         change(&mut options);
         let gateway = Gateway::start_tuned(options, tuning).await.unwrap();
@@ -113,6 +115,7 @@ pub fn bundle(upstreams: &[SocketAddr]) -> Bundle {
             address: "127.0.0.1:0".into(),
             tls: None,
             clear_text_allowed: false,
+            proxy_protocol: None,
         }],
         services: vec![service("clinic", upstreams)],
         ..refusing_bundle()

@@ -280,6 +280,8 @@ async fn a_taken_address_is_an_error_at_the_start() {
         sealing_key: [6; 32],
         admin: None,
         dev: false,
+        self_signed: None,
+        traces: None,
     })
     .await
     .unwrap_err();

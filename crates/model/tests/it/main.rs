@@ -240,8 +240,12 @@ fn bundle_shape() {
                 certificate_file: "cert.pem".to_owned(),
                 key_file: "key.pem".to_owned(),
                 minimum: TlsVersion::V1_3,
+                certificates: Vec::new(),
+                strict_sni: false,
+                self_signed: false,
             }),
             clear_text_allowed: false,
+            proxy_protocol: None,
         }],
         services: vec![BundleService {
             id: "clinic".into(),
@@ -251,7 +255,12 @@ fn bundle_shape() {
             upstreams: vec![Upstream {
                 host: "10.0.0.1".to_owned(),
                 port: 443,
-                tls: Some(UpstreamTls { server_name: "clinic.internal".to_owned(), ca_file: None }),
+                tls: Some(UpstreamTls {
+                    server_name: "clinic.internal".to_owned(),
+                    ca_file: None,
+                    client: None,
+                    pins: Vec::new(),
+                }),
                 protocol: UpstreamProtocol::Auto,
             }],
             operations: vec![BundleOperation {
