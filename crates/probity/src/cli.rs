@@ -186,6 +186,10 @@ pub struct UpArgs {
     /// The configuration file.
     #[arg(long, short, value_name = "FILE", default_value = "probity.yaml")]
     pub config: PathBuf,
+    /// A workplace, not production: listeners with `self_signed: true` serve certificates made here, and answers to
+    /// failed calls say what went wrong behind the gateway.
+    #[arg(long)]
+    pub dev: bool,
     /// Start the demo API, its traffic, and Probity in front of it.
     #[cfg(feature = "demo")]
     #[arg(long, conflicts_with = "config")]

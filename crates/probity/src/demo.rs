@@ -191,7 +191,7 @@ impl Demo {
         let clinic = Clinic::start()?;
         let loaded = write_files(folder, clinic.address, listen, admin, enforce)?;
         let options = OpenOptions { root, data: loaded.data_dir(), ..place.options(Some(loaded)) };
-        let running = run::start(options).await?;
+        let running = run::start(options, false).await?;
         let timings = Timings { listening_ms: elapsed(started), ..Timings::default() };
         Ok(Self { clinic, running, folder: folder.to_path_buf(), started, timings })
     }

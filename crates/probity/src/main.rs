@@ -43,7 +43,7 @@ fn start_logging(cli: &cli::Cli) {
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_writer(std::io::stderr);
     match cli.log_json {
-        true => builder.json().init(),
+        true => builder.json().flatten_event(true).init(),
         false => builder.with_target(false).init(),
     }
 }

@@ -1,6 +1,7 @@
 //! `probity up`: starts everything, says where to look, runs until interrupted.
 
 use probity_server::app::{Command, Reply};
+use probity_server::config::transport::of_a_workplace;
 use probity_server::run::{self, Running};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -15,9 +16,14 @@ pub fn run(place: &Place, args: &UpArgs) -> Result<Exit, Failure> {
         return crate::demo::up(place, args.enforce);
     }
     let loaded = session::load(&args.config)?;
+    if !args.dev
+        && let Some(fault) = of_a_workplace(&loaded)
+    {
+        return Err(Failure::usage(format!("the configuration has faults:\n{fault}")));
+    }
     let runtime = session::runtime()?;
     runtime.block_on(async {
-        let running = run::start(place.options(Some(loaded))).await?;
+        let running = run::start(place.options(Some(loaded)), args.dev).await?;
         for note in &running.notes {
             output::note(&format!("note: {note}"));
         }

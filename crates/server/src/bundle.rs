@@ -14,8 +14,9 @@ use std::path::Path;
 
 use probity_graph::Sources;
 use probity_model::bundle::{
-    BUNDLE_VERSION, BundleOperation, BundleService, ConnectionLimits, CustomClass, Forwarding,
-    IdentityPolicy, Inspection, Listener, ListenerTls, Protection, RecordPolicy, Timeouts, Upstream,
+    BUNDLE_VERSION, BundleOperation, BundleService, CertificateFiles, ConnectionLimits, CustomClass,
+    Forwarding, IdentityPolicy, Inspection, Listener, Protection, ProxyProtocol, RecordPolicy, Timeouts,
+    Upstream,
     UpstreamTls,
 };
 use probity_model::{Bundle, DataClass, Digest, EnforcementMode, OperationId, Timestamp};
@@ -108,12 +109,12 @@ fn listener(loaded: &Loaded, index: usize, listen: &ListenConfig) -> Listener {
     Listener {
         name: listen.name.clone().unwrap_or_else(|| format!("listener-{}", index + 1)),
         address: listen.address.clone(),
-        tls: listen.tls.as_ref().map(|tls| ListenerTls {
-            certificate_file: loaded.path(&tls.certificate).display().to_string(),
-            key_file: loaded.path(&tls.key).display().to_string(),
-            minimum: tls.minimum,
-        }),
+        tls: listen.tls.as_ref().map(|tls| tls.compile(loaded)),
         clear_text_allowed: listen.clear_text,
+        proxy_protocol: listen
+            .proxy_protocol
+            .as_ref()
+            .map(|proxy| ProxyProtocol { trusted: proxy.trusted.iter().map(ToString::to_string).collect() }),
     }
 }
 
@@ -217,12 +218,20 @@ pub fn upstream(config: &UpstreamConfig, base: &Path) -> Result<Upstream, String
     }
     let (host, port) = split_port(authority, if tls { 443 } else { 80 })
         .ok_or_else(|| format!("upstream `{url}` has no usable port"))?;
+    let file = |path: &Path| match path.is_absolute() {
+        true => path.display().to_string(),
+        false => base.join(path).display().to_string(),
+    };
+    // One that is none is refused by the gateway, should nobody have looked before.
+    let pins = config.pins().unwrap_or_else(|_| config.pin_sha256.clone());
     let tls = tls.then(|| UpstreamTls {
         server_name: config.server_name.clone().unwrap_or_else(|| host.to_owned()),
-        ca_file: config.ca.as_ref().map(|ca| {
-            let path = if ca.is_absolute() { ca.clone() } else { base.join(ca) };
-            path.display().to_string()
+        ca_file: config.ca.as_deref().map(file),
+        client: config.client().map(|(certificate, key)| CertificateFiles {
+            certificate_file: file(certificate),
+            key_file: file(key),
         }),
+        pins,
     });
     Ok(Upstream { host: host.to_owned(), port, tls, protocol: config.protocol })
 }

@@ -8,6 +8,7 @@ pub mod identity;
 pub mod leaks;
 pub mod limits;
 pub mod network;
+pub mod transport;
 
 use std::path::PathBuf;
 
@@ -47,6 +48,8 @@ pub struct Config {
     pub store: StoreConfig,
     #[serde(default)]
     pub alerts: AlertsConfig,
+    #[serde(default)]
+    pub telemetry: transport::TelemetryConfig,
     /// Frameworks to judge; every one of the catalogue when empty.
     #[serde(default)]
     pub frameworks: Vec<FrameworkId>,
@@ -80,6 +83,7 @@ impl Default for GatewayConfig {
                 address: "127.0.0.1:8080".to_owned(),
                 tls: None,
                 clear_text: false,
+                proxy_protocol: None,
             }],
             admin: Some("127.0.0.1:9901".to_owned()),
             trusted_proxies: Vec::new(),
@@ -102,15 +106,29 @@ pub struct ListenConfig {
     /// Clear text beyond loopback: must be asked for, and becomes a finding.
     #[serde(default)]
     pub clear_text: bool,
+    /// Connections begin with a PROXY protocol header.
+    #[serde(default)]
+    pub proxy_protocol: Option<transport::ProxyProtocolConfig>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
     /// PEM file with the certificate chain, relative to this file.
-    pub certificate: PathBuf,
+    #[serde(default)]
+    pub certificate: Option<PathBuf>,
     /// PEM file with the private key.
-    pub key: PathBuf,
+    #[serde(default)]
+    pub key: Option<PathBuf>,
+    /// Further certificates, chosen by the name that clients ask for; the first of all is the default.
+    #[serde(default)]
+    pub certificates: Vec<transport::CertificateConfig>,
+    /// Refuse handshakes for names that no certificate has, and for none.
+    #[serde(default)]
+    pub strict_sni: bool,
+    /// With `--dev` only: a certificate made at the start, in the data folder under `self-signed`.
+    #[serde(default)]
+    pub self_signed: bool,
     /// Lowest version that is negotiated: "1.2" or "1.3".
     #[serde(default = "default_minimum")]
     pub minimum: probity_model::bundle::TlsVersion,
@@ -288,6 +306,15 @@ pub struct UpstreamConfig {
     /// Name to verify, when it differs from the URL's host.
     #[serde(default)]
     pub server_name: Option<String>,
+    /// PEM file with the certificate chain that the gateway shows, where the upstream asks for one.
+    #[serde(default)]
+    pub client_certificate: Option<PathBuf>,
+    /// PEM file with its private key.
+    #[serde(default)]
+    pub client_key: Option<PathBuf>,
+    /// SHA-256 of public keys (SubjectPublicKeyInfo), in hex or base64: the upstream must hold one of them.
+    #[serde(default)]
+    pub pin_sha256: Vec<String>,
     #[serde(default)]
     pub protocol: probity_model::bundle::UpstreamProtocol,
 }

@@ -2,11 +2,16 @@
 
 use std::path::Path;
 
+use probity_model::Timestamp;
+use probity_model::time::MICROS_PER_DAY;
 use probity_vault::RootKey;
 use serde::{Deserialize, Serialize};
 
 use crate::app::Root;
 use crate::sources::{self, Loaded};
+
+/// Certificates with fewer days left are to be renewed.
+const EXPIRY_WARNING_DAYS: i64 = 30;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -147,8 +152,49 @@ fn configuration(loaded: &Loaded, say: &mut Say<'_>) {
             }
         }
     }
+    certificates(loaded, crate::clock::now(), say);
+    if let Err(problem) = crate::telemetry::exporter(loaded) {
+        say(Grade::Fault, "telemetry", format!("{problem:#}"));
+    }
     if let Err(problem) = crate::webhook::receivers(loaded) {
         say(Grade::Fault, "webhook", format!("{problem:#}"));
+    }
+}
+
+/// Certificates that end, or have ended: of listeners, and what upstreams are verified by and shown.
+fn certificates(loaded: &Loaded, at: Timestamp, say: &mut Say<'_>) {
+    let listens = &loaded.config.gateway.listen;
+    let mut files: Vec<_> = listens
+        .iter()
+        .filter_map(|listen| listen.tls.as_ref())
+        .flat_map(|tls| tls.files().map(|(certificate, _)| certificate))
+        .collect();
+    for upstream in loaded.config.services.iter().flat_map(|service| &service.upstreams) {
+        files.extend(upstream.ca.iter().chain(upstream.client().map(|(certificate, _)| certificate)));
+    }
+    for file in files {
+        let path = loaded.path(file);
+        let facts = match probity_gateway::certificate_facts(&path) {
+            Ok(facts) => facts,
+            Err(problem) => {
+                say(Grade::Fault, "certificate", problem.to_string());
+                continue;
+            }
+        };
+        let Some(end) = facts.iter().filter_map(|certificate| certificate.not_after).min() else { continue };
+        let days = end.since(at).div_euclid(MICROS_PER_DAY);
+        let (grade, text) = match days {
+            ..0 => (Grade::Fault, format!("`{}` ended at {end}", path.display())),
+            0..EXPIRY_WARNING_DAYS => {
+                (Grade::Warning, format!("`{}` ends in {days} days, at {end}: renew it", path.display()))
+            }
+            _ => (Grade::Fine, format!("`{}` is valid for {days} days", path.display())),
+        };
+        say(grade, "certificate", text);
+    }
+    if listens.iter().any(|listen| listen.tls.as_ref().is_some_and(|tls| tls.self_signed)) {
+        let text = "a listener asks for `self_signed: true`, which only `probity up --dev` serves".to_owned();
+        say(Grade::Warning, "certificate", text);
     }
 }
 
@@ -160,5 +206,38 @@ fn clock(data: &Path, say: &mut Say<'_>) {
             say(Grade::Fault, "clock", "the clock is behind what the data folder has seen".to_owned());
         }
         _ => say(Grade::Fine, "clock", format!("{}", crate::clock::now())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_are_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = Timestamp::parse("2026-11-02T10:00:00Z").unwrap();
+        for (name, year, month, day) in [("old", 2026, 11, 1), ("soon", 2026, 11, 20), ("fine", 2027, 11, 2)] {
+            let key = rcgen::KeyPair::generate().unwrap();
+            let mut params = rcgen::CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
+            params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+            params.not_after = rcgen::date_time_ymd(year, month, day);
+            let certificate = params.self_signed(&key).unwrap();
+            std::fs::write(folder.path().join(format!("{name}.pem")), certificate.pem()).unwrap();
+        }
+        let text = "version: 1\ngateway:\n  listen:\n    - address: \"127.0.0.1:0\"\n      tls: {certificate: old.pem, key: k, certificates: [{certificate: fine.pem, key: k}]}\nservices: [{name: a, upstreams: [{url: \"https://a\", ca: soon.pem, client_certificate: none.pem, client_key: k}]}]\n";
+        let loaded = Loaded::parse(&folder.path().join("probity.yaml"), text.to_owned()).unwrap();
+        let mut said = Vec::new();
+        certificates(&loaded, at, &mut |grade, _, text| said.push((grade, text)));
+        let expected = [
+            (Grade::Fault, "old.pem` ended at 2026-11-01"),
+            (Grade::Fine, "fine.pem` is valid for 364 days"),
+            (Grade::Warning, "soon.pem` ends in 17 days"),
+            (Grade::Fault, "none.pem` cannot be read"),
+        ];
+        assert_eq!(said.len(), expected.len(), "{said:?}");
+        for (said, expected) in said.iter().zip(expected) {
+            assert!(said.0 == expected.0 && said.1.contains(expected.1), "{said:?} {expected:?}");
+        }
     }
 }

@@ -20,8 +20,10 @@ pub mod run;
 pub mod secret;
 pub mod sources;
 pub mod statics;
+pub mod telemetry;
 pub mod verify;
 mod webhook;
+pub mod workplace;
 
 pub use app::{App, Command, Reply};
 pub use config::Config;

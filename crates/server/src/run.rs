@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use notify::{RecursiveMode, Watcher};
-use probity_gateway::{Gateway, GatewayOptions};
+use probity_gateway::{Gateway, GatewayOptions, Traces};
 use probity_model::bundle::SignedBundle;
 use probity_model::{GatewayId, SubjectFacts};
 use probity_store::Store;
@@ -20,12 +20,14 @@ use tracing::{error, info, warn};
 use crate::app::{App, Command, Inbox, Message, OpenOptions, Reply};
 use crate::clock::now;
 use crate::sources::Loaded;
-use crate::{control, plane, webhook};
+use crate::{control, plane, telemetry, webhook, workplace};
 
 /// Changes of watched files are taken together for so long.
 const SETTLE: Duration = Duration::from_millis(200);
 /// Where the gateway keeps its bundle, in the data folder.
 const BUNDLE_FILE: &str = "bundle.json";
+/// For the last traces at the end.
+const LAST_TRACES: Duration = Duration::from_secs(2);
 const PLANE_EVERY: Duration = Duration::from_secs(1);
 
 /// A running Probity.
@@ -36,6 +38,8 @@ pub struct Running {
     tasks: Vec<JoinHandle<()>>,
     config: PathBuf,
     drain: Duration,
+    /// Tells the exporter of traces to send what is left.
+    traces: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     /// Kept alive: dropping it ends the watch.
     _watcher: Option<notify::RecommendedWatcher>,
     pub notes: Vec<String>,
@@ -61,11 +65,13 @@ struct Opened {
     notes: Vec<String>,
 }
 
-/// Opens the state, compiles the bundle and starts listening.
-pub async fn start(options: OpenOptions) -> anyhow::Result<Running> {
+/// Opens the state, compiles the bundle and starts listening. `dev` makes this a workplace: listeners may serve
+/// certificates that they made for themselves, and problems say more.
+pub async fn start(options: OpenOptions, dev: bool) -> anyhow::Result<Running> {
     let loaded = options.loaded.clone().context("`up` needs a configuration")?;
     let data = options.data.clone();
     let receivers = webhook::receivers(&loaded)?;
+    let (traces, exporter) = telemetry::exporter(&loaded)?.unzip();
     let (send, opened) = oneshot::channel();
     let handle = Handle::current();
     let control = std::thread::Builder::new()
@@ -104,6 +110,7 @@ pub async fn start(options: OpenOptions) -> anyhow::Result<Running> {
         tasks,
         config: loaded.file.clone(),
         drain: loaded.config.gateway.timeouts.drain.into(),
+        traces,
         _watcher: watcher,
         notes: opened.notes,
     })
@@ -148,7 +155,16 @@ fn hand_out(app: &mut App) -> anyhow::Result<Opened> {
     })
 }
 
-async fn start_gateway(loaded: &Loaded, data: &Path, opened: &Opened) -> anyhow::Result<Arc<Gateway>> {
+async fn start_gateway(
+    loaded: &Loaded,
+    data: &Path,
+    opened: &Opened,
+    self_signed: Option<PathBuf>,
+    traces: Option<Traces>,
+) -> anyhow::Result<Arc<Gateway>> {
+    if let Some(folder) = &self_signed {
+        workplace::prepare(&opened.bundle, folder, now())?;
+    }
     let config = &loaded.config.gateway;
     let admin = config.admin.as_deref().map(str::parse).transpose().with_context(|| {
         format!(
@@ -166,18 +182,27 @@ async fn start_gateway(loaded: &Loaded, data: &Path, opened: &Opened) -> anyhow:
         identity_key_version: 1,
         sealing_key: opened.sealing_key,
         admin,
-        dev: false,
-        self_signed: None,
-        traces: None,
+        dev: self_signed.is_some(),
+        self_signed,
+        traces,
     })
     .await?;
     Ok(Arc::new(gateway))
 }
 
-async fn apply_bundles(mut bundles: watch::Receiver<Option<SignedBundle>>, gateway: Arc<Gateway>) {
+async fn apply_bundles(
+    mut bundles: watch::Receiver<Option<SignedBundle>>,
+    gateway: Arc<Gateway>,
+    self_signed: Option<PathBuf>,
+) {
     while bundles.changed().await.is_ok() {
         let bundle = bundles.borrow_and_update().clone();
         let Some(bundle) = bundle else { continue };
+        if let Some(folder) = &self_signed
+            && let Err(problem) = workplace::prepare(&bundle, folder, now())
+        {
+            error!("{problem:#}");
+        }
         match gateway.apply(bundle) {
             Ok(revision) => info!(revision, "a new bundle is in force"),
             Err(problem) => error!("a bundle was refused, the previous one stays: {problem}"),
@@ -291,6 +316,11 @@ impl Running {
     /// Stops accepting, lets open calls end, closes the slot.
     pub async fn stop(self) {
         self.gateway.drain(self.drain).await;
+        if let Some((stop, exporter)) = self.traces {
+            // What is left is sent once; a collector that is away holds nothing up.
+            let _ = stop.send(());
+            let _ = tokio::time::timeout(LAST_TRACES, exporter).await;
+        }
         let (done, stopped) = oneshot::channel();
         let inbox = self.inbox.clone();
         let sent = tokio::task::spawn_blocking(move || inbox.send(Message::Stop(done))).await;

@@ -94,6 +94,8 @@ impl Loaded {
             files.extend(
                 service.upstreams.iter().filter_map(|upstream| upstream.ca.as_ref()).map(|ca| self.path(ca)),
             );
+            let own = service.upstreams.iter().filter_map(|upstream| upstream.client());
+            files.extend(own.flat_map(|(certificate, key)| [self.path(certificate), self.path(key)]));
         }
         let credentials = self.config.identity.consumers.iter().flat_map(|consumer| &consumer.credentials);
         files.extend(credentials.filter_map(|each| each.file.as_ref()).map(|file| self.path(file)));
@@ -103,7 +105,7 @@ impl Loaded {
         let graphql = contracts.filter_map(|contract| contract.graphql.as_ref()?.schema.as_ref());
         files.extend(graphql.map(|file| self.path(file)));
         for tls in self.config.gateway.listen.iter().filter_map(|listen| listen.tls.as_ref()) {
-            files.extend([self.path(&tls.certificate), self.path(&tls.key)]);
+            files.extend(tls.files().flat_map(|(certificate, key)| [self.path(certificate), self.path(key)]));
         }
         files.into_iter().map(|file| file.canonicalize().unwrap_or(file)).collect()
     }
@@ -175,6 +177,7 @@ impl Loaded {
                 }
             }
         }
+        crate::config::transport::faults(&self.config, &mut fault);
         for (index, scope) in self.config.scopes.iter().enumerate() {
             for (number, service) in scope.services.iter().enumerate() {
                 if !names.contains(service.as_str()) {

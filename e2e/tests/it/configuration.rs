@@ -26,6 +26,10 @@ fn faults_are_named_with_their_places() {
         ),
         (format!("{GOOD}  broken\n"), &["probity.yaml:", "not valid YAML"]),
         ("version: 1\n".to_owned(), &["probity.yaml:1:1: ", "services"]),
+        (
+            format!("{GOOD}gateway:\n  listen:\n    - address: \"0.0.0.0:0\"\n"),
+            &["probity.yaml:7:16: ", "beyond loopback", "`clear_text: true`"],
+        ),
     ];
     let file = place.text("probity.yaml");
     for (text, words) in rows {

@@ -30,4 +30,5 @@ mod reload;
 mod running;
 mod shop;
 mod tamper;
+mod transport;
 mod upstream;

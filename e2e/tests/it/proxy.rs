@@ -123,23 +123,20 @@ fn ambiguous_requests_are_refused_by_name() {
     running.stop();
 }
 
-/// A certificate for `localhost`, its own authority.
+/// An authority, `ca.pem`, and its certificate for `localhost`.
 fn certificate(place: &Place) {
-    let mut command = Command::new("openssl");
-    command.args([
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-    ]);
-    command.args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]);
-    command.args(["-keyout", &place.text("key.pem"), "-out", &place.text("cert.pem")]);
-    finish(command).exits(0);
+    let openssl = |arguments: &[&str]| {
+        let mut command = Command::new("openssl");
+        command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+        command.args(["-nodes", "-days", "2"]).args(arguments);
+        finish(command).exits(0);
+    };
+    let (ca, ca_key) = (place.text("ca.pem"), place.text("ca.key"));
+    openssl(&["-subj", "/CN=authority", "-keyout", &ca_key, "-out", &ca]);
+    let names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
+    let (cert, key) = (place.text("cert.pem"), place.text("key.pem"));
+    let leaf = ["-subj", "/CN=localhost", "-addext", names, "-addext", "basicConstraints=critical,CA:FALSE"];
+    openssl(&[&leaf[..], &["-CA", &ca, "-CAkey", &ca_key, "-keyout", &key, "-out", &cert]].concat());
 }
 
 #[test]
@@ -155,7 +152,7 @@ fn tls_is_served_with_the_configured_certificate() {
     let clear = curl([running.url("/clear")]);
     assert_eq!(clear.status, 200);
     let url = format!("https://localhost:{}/secure", running.listener(1).port());
-    let cert = place.text("cert.pem");
+    let cert = place.text("ca.pem");
     for (version, expected) in [("--http1.1", "HTTP/1.1"), ("--http2", "HTTP/2")] {
         let answer = curl([version, "--cacert", &cert, &url]);
         assert_eq!((answer.status, answer.version.as_str()), (200, expected));

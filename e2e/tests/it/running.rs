@@ -24,9 +24,16 @@ pub struct Running {
 impl Running {
     /// Starts `up` with the place's `probity.yaml` and waits until it says where it listens.
     pub fn start(place: &Place) -> Self {
+        Self::start_with(place, &[], "info")
+    }
+
+    /// The same with further arguments, logging what `filter` lets through.
+    pub fn start_with(place: &Place, arguments: &[&str], filter: &str) -> Self {
         let err = place.path("up.log");
         let log = File::options().create(true).append(true).open(&err).unwrap();
-        let mut command = place.command(["up", "--config", &place.text("probity.yaml"), "--verbose"]);
+        let config = place.text("probity.yaml");
+        let mut command = place.command([&["up", "--config", config.as_str()], arguments].concat());
+        command.env("PROBITY_LOG", filter);
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let out = Arc::new(Mutex::new(Vec::new()));
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();

@@ -314,7 +314,13 @@ async fn ask_endpoint(
         Ok(fresh) => ask(call, client, watched, endpoint, fresh).await.map_err(Tried::Ended),
         Err(error) => {
             let service = call.service().map_or("", |service| service.id.as_str());
-            tracing::warn!(service, upstream = %endpoint.upstream.host, %error, "no upstream connection");
+            tracing::warn!(
+                request_id = %call.id,
+                service,
+                upstream = %endpoint.upstream.host,
+                %error,
+                "no upstream connection"
+            );
             let reason = match &error {
                 ConnectError::Timeout => refusal::CONNECT_TIMEOUT,
                 _ => refusal::UNREACHABLE,
@@ -827,6 +833,7 @@ async fn tunnel(
         if protocol.eq_ignore_ascii_case(b"websocket") { Protocol::Websocket } else { Protocol::Upgraded };
     call.response = Some(response);
     let moved = tunnel::join(client, &mut upstream, watched, call.plan.timeouts().idle_ms).await;
+    call.lap(Stage::Upstream);
     (call.request_bytes, call.response_bytes) = (moved.up, moved.down);
     call.end = moved.end;
     Ok(Next::Close)
