@@ -16,8 +16,7 @@ use probity_graph::Sources;
 use probity_model::bundle::{
     BUNDLE_VERSION, BundleOperation, BundleService, CertificateFiles, ConnectionLimits, CustomClass,
     Forwarding, IdentityPolicy, Inspection, Listener, Protection, ProxyProtocol, RecordPolicy, Timeouts,
-    Upstream,
-    UpstreamTls,
+    Upstream, UpstreamTls,
 };
 use probity_model::{Bundle, DataClass, Digest, EnforcementMode, OperationId, Timestamp};
 

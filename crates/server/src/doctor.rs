@@ -217,7 +217,8 @@ mod tests {
     fn certificates_are_looked_at() {
         let folder = tempfile::tempdir().unwrap();
         let at = Timestamp::parse("2026-11-02T10:00:00Z").unwrap();
-        for (name, year, month, day) in [("old", 2026, 11, 1), ("soon", 2026, 11, 20), ("fine", 2027, 11, 2)] {
+        for (name, year, month, day) in [("old", 2026, 11, 1), ("soon", 2026, 11, 20), ("fine", 2027, 11, 2)]
+        {
             let key = rcgen::KeyPair::generate().unwrap();
             let mut params = rcgen::CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
             params.not_before = rcgen::date_time_ymd(2026, 1, 1);

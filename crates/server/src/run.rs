@@ -79,10 +79,15 @@ pub async fn start(options: OpenOptions, dev: bool) -> anyhow::Result<Running> {
         .spawn(move || control_thread(options, handle, send))
         .context("cannot start the control thread")?;
     let opened = opened.await.context("the control thread ended early")??;
-    let gateway = start_gateway(&loaded, &data, &opened).await?;
+    let self_signed = dev.then(|| workplace::folder(&data));
+    let gateway = start_gateway(&loaded, &data, &opened, self_signed.clone(), traces).await?;
+    let traces = exporter.map(|exporter| {
+        let (stop, stopped) = oneshot::channel();
+        (stop, tokio::spawn(exporter.run(stopped)))
+    });
     let published = opened.bundles.clone();
     let mut tasks = vec![
-        tokio::spawn(apply_bundles(opened.bundles, gateway.clone())),
+        tokio::spawn(apply_bundles(opened.bundles, gateway.clone(), self_signed)),
         tokio::spawn(state_plane(
             gateway.clone(),
             opened.inbox.clone(),

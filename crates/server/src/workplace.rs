@@ -52,19 +52,21 @@ fn make(listener: &Listener, folder: &Path, at: Timestamp) -> anyhow::Result<()>
     let mut params = rcgen::CertificateParams::new(names)?;
     let name = format!("probity --dev {}", listener.name);
     params.distinguished_name.push(rcgen::DnType::CommonName, name);
-    params.not_before = day(at.plus_micros(-MICROS_PER_DAY)).context("the clock is off")?;
-    params.not_after = day(at.plus_micros(DAYS * MICROS_PER_DAY)).context("the clock is off")?;
+    let days = day(at.plus_micros(-MICROS_PER_DAY)).zip(day(at.plus_micros(DAYS * MICROS_PER_DAY)));
+    let ((year, month, first), (end_year, end_month, last)) = days.context("the clock is off")?;
+    params.not_before = rcgen::date_time_ymd(year, month, first);
+    params.not_after = rcgen::date_time_ymd(end_year, end_month, last);
     let certificate = params.self_signed(&key)?;
     write(&file("key"), &zeroize::Zeroizing::new(key.serialize_pem()))?;
     write(&file("pem"), &certificate.pem())
 }
 
-/// The moment's day, as rcgen takes it.
-fn day(at: Timestamp) -> Option<rcgen::OffsetDateTime> {
+/// Year, month and day of a moment.
+fn day(at: Timestamp) -> Option<(i32, u8, u8)> {
     let text = at.to_string();
     let mut parts = text.get(..10)?.split('-');
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
-    Some(rcgen::date_time_ymd(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?))
+    Some((year.parse().ok()?, month.parse().ok()?, day.parse().ok()?))
 }
 
 /// For the owner alone.

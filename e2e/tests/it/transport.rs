@@ -35,7 +35,11 @@ fn a_workplace_serves_traces_and_logs() {
     let up = ["up", "--config", &place.text("probity.yaml")];
     place.run(up).exits(2).complains("self-signed").complains("`--dev`");
 
-    let running = Running::start_with(&place, &["--dev", "--log-json"], "probity=trace,probity_gateway=trace,probity_server=trace");
+    let running = Running::start_with(
+        &place,
+        &["--dev", "--log-json"],
+        "probity=trace,probity_gateway=trace,probity_server=trace",
+    );
     let certificate = place.data().join("self-signed/main.pem");
     let url = |path: &str| format!("https://localhost:{}{path}", running.address().port());
     let arguments = |path: &str| {
