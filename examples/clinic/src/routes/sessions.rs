@@ -78,6 +78,7 @@ async fn introspect(
         "active": true,
         "iss": "clinic",
         "sub": who.user_id.to_string(),
+        "aud": "clinic",
         "token_type": "Bearer",
         "roles": [who.role],
         "patient_id": who.patient_id,
