@@ -51,11 +51,11 @@ pub enum BundleRefusal {
     #[error("listener `{0}` is named twice")]
     ListenerRepeated(String),
     #[error("listener `{name}`: {source}")]
-    ListenerTls { name: String, source: crate::tls::TlsError },
+    ListenerTls { name: String, source: Box<crate::tls::TlsError> },
     #[error("service `{service}`: no upstream, expected at least one")]
     NoUpstream { service: String },
     #[error("service `{service}`, upstream `{host}`: {source}")]
-    UpstreamTls { service: String, host: String, source: crate::tls::TlsError },
+    UpstreamTls { service: String, host: String, source: Box<crate::tls::TlsError> },
     #[error("service `{service}`: `{host}` is no host name or address")]
     UpstreamHost { service: String, host: String },
     #[error("service `{service}`: its section `{section}` cannot be enforced")]

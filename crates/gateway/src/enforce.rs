@@ -41,13 +41,10 @@ pub(crate) type BuildError = Box<dyn std::error::Error + Send + Sync>;
 /// What outlives a bundle.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    pub network: network::Memory,
     pub identity: identity::Memory,
     pub limits: limits::Memory,
     pub authorization: authorization::Memory,
-    pub contract: contract::Memory,
     pub leaks: leaks::Memory,
-    pub answers: answers::Memory,
 }
 
 /// The controls in front of one service.

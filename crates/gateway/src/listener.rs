@@ -128,13 +128,13 @@ impl Change {
 impl Settings {
     fn of(spec: &ListenerSpec, self_signed: Option<&Path>) -> Result<Self, BundleRefusal> {
         let name = || spec.name.clone();
-        let tls = match &spec.tls {
-            Some(tls) => Some(
-                tls::server(&spec.name, tls, self_signed)
-                    .map_err(|source| BundleRefusal::ListenerTls { name: name(), source })?,
-            ),
-            None => None,
-        };
+        let tls =
+            match &spec.tls {
+                Some(tls) => Some(tls::server(&spec.name, tls, self_signed).map_err(|source| {
+                    BundleRefusal::ListenerTls { name: name(), source: Box::new(source) }
+                })?),
+                None => None,
+            };
         let proxies = match &spec.proxy_protocol {
             Some(proxy) => Some(
                 proxy

@@ -133,7 +133,7 @@ impl Endpoint {
         let odd_tls = |source| BundleRefusal::UpstreamTls {
             service: service.to_string(),
             host: upstream.host.clone(),
-            source,
+            source: Box::new(source),
         };
         if upstream.host.is_empty() || upstream.host.contains(['/', '@', ' ']) {
             return Err(odd_host(&upstream.host));

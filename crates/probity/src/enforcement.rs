@@ -115,7 +115,8 @@ fn is_legitimate(call: &CallRecord) -> bool {
 
 fn is_blocked(call: &CallRecord) -> bool {
     let refused = call.status.is_some_and(|status| status >= 400);
-    !call.expected && !(call.mistaken && refused)
+    let anyway = call.mistaken && refused;
+    !call.expected && !anyway
 }
 
 /// For a terminal.

@@ -218,6 +218,7 @@ struct Attribute {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::enum_variant_names, reason = "OTLP's own names")]
 enum AnyValue {
     StringValue(String),
     IntValue(String),
@@ -260,7 +261,7 @@ fn span(trace: &CallTrace, span: &Span) -> OtlpSpan {
         attributes: span
             .attributes
             .iter()
-            .map(|(key, given)| Attribute { key: *key, value: value(given) })
+            .map(|(key, given)| Attribute { key, value: value(given) })
             .collect(),
         status: span.failed.then_some(Status { code: STATUS_ERROR }),
     }

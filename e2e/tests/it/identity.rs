@@ -95,18 +95,15 @@ fn a_known_token_is_imported_and_passed_on() {
     place.write("token.txt", "cldemo_pat1_Zr8wQ2nLx5Vt9KfB\n");
     place.write("probity.yaml", format!("{text}{configured}"));
     let running = Running::start(&place);
-    let bearer = |token: &str| {
-        curl(["-H", &format!("Authorization: Bearer {token}"), &running.url("/orders")]).status
-    };
+    let bearer =
+        |token: &str| curl(["-H", &format!("Authorization: Bearer {token}"), &running.url("/orders")]).status;
     assert_eq!(bearer("cldemo_pat1_Zr8wQ2nLx5Vt9KfB"), 200);
     assert_eq!(bearer("cldemo_pat2_hT4mYc7PqW1sJd6E"), 401);
     let file = place.write("other.txt", "cldemo_pat2_hT4mYc7PqW1sJd6E");
     let file = file.display().to_string();
     let import = ["key", "import", "--consumer", "patient-1", "--value-file", &file, "--presented", "bearer"];
     json(&place, &import);
-    wait_for("the imported token to count", || {
-        (bearer("cldemo_pat2_hT4mYc7PqW1sJd6E") == 200).then_some(())
-    });
+    wait_for("the imported token to count", || (bearer("cldemo_pat2_hT4mYc7PqW1sJd6E") == 200).then_some(()));
     running.stop();
 }
 

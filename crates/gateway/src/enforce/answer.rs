@@ -68,10 +68,9 @@ impl Answer {
     pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         let bytes_changed = self.body_differs();
         let kept = self.head.end_to_end().filter(move |(name, _)| {
-            !name.eq_ignore_ascii_case(b"x-request-id")
-                && !self.edits.removes(name)
-                && !(bytes_changed
-                    && OF_THE_BYTES.iter().any(|field| name.eq_ignore_ascii_case(field.as_bytes())))
+            let is = |field: &&str| name.eq_ignore_ascii_case(field.as_bytes());
+            let stale = bytes_changed && OF_THE_BYTES.iter().any(is);
+            !stale && !name.eq_ignore_ascii_case(b"x-request-id") && !self.edits.removes(name)
         });
         kept.chain(self.edits.fields())
     }

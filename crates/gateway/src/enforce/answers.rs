@@ -39,10 +39,6 @@ const BANNERS: [&str; 14] = [
 /// How much of an answer is held to look for traces, and of an error to put a problem in its place.
 const HELD: u64 = 256 * 1024;
 
-/// What outlives a bundle.
-#[derive(Debug, Default)]
-pub(crate) struct Memory {}
-
 /// This control in front of one service.
 #[derive(Debug)]
 pub(crate) struct Guard {

@@ -23,10 +23,6 @@ pub(crate) enum Held {
 }
 
 impl Held {
-    pub fn is_streaming(&self) -> bool {
-        matches!(self, Self::Streaming)
-    }
-
     /// The body, if all of it is here.
     pub fn whole(&self) -> Option<&Bytes> {
         match self {

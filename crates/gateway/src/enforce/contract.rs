@@ -19,10 +19,6 @@ use crate::ingress::{Call, Stop};
 /// Letters of what was expected that stand in a decision.
 const MAX_EXPECTED: usize = 80;
 
-/// What outlives a bundle.
-#[derive(Debug, Default)]
-pub(crate) struct Memory {}
-
 /// This control in front of one service.
 #[derive(Debug)]
 pub(crate) struct Guard {

@@ -12,10 +12,6 @@ use super::{Answer, BuildError, Ruling, State};
 use crate::ingress::{Call, Stop};
 use crate::plan::Cidr;
 
-/// What outlives a bundle.
-#[derive(Debug, Default)]
-pub(crate) struct Memory {}
-
 /// This control in front of one service.
 #[derive(Debug)]
 pub(crate) struct Guard {

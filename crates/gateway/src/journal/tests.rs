@@ -57,7 +57,7 @@ impl Disk {
         let files = lock(&self.0);
         let mut kept = files.synced.clone();
         for (path, bytes) in &files.written {
-            if files.named.contains(path) && chance % 3 > 0 {
+            if files.named.contains(path) && !chance.is_multiple_of(3) {
                 let synced = kept.get(path).map_or(0, Vec::len);
                 let more = (bytes.len().saturating_sub(synced)) as u64 * (chance % 5) / 4;
                 let end = bytes.len().min(synced + usize::try_from(more).unwrap());

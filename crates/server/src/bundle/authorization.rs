@@ -30,7 +30,7 @@ pub(super) fn compile(
     let section = Section { context, mode, specified: specified(context) };
     let mut access = section.all("rules", &config.rules, |rule| section.access(rule))?;
     if config.scopes_from_specification {
-        access.extend(section.from_specification());
+        access.extend(section.specified_rules());
     }
     let unlisted = section.unlisted(config.unlisted_operations, &access);
     Ok(Some(AuthorizationPolicy {
@@ -169,7 +169,7 @@ impl<'a> Section<'a> {
 
     /// One rule for each set of alternatives that security requirements name. An alternative without scopes asks for
     /// none, so that a requirement with such a one becomes no rule.
-    fn from_specification(&self) -> Vec<AccessRule> {
+    fn specified_rules(&self) -> Vec<AccessRule> {
         let mut by_need: BTreeMap<Vec<Vec<Arc<str>>>, Vec<u32>> = BTreeMap::new();
         for (at, specified) in (0u32..).zip(&self.specified) {
             let Some(SecurityNeed::Required(alternatives)) = specified.map(|specified| &specified.security)

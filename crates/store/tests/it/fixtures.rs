@@ -67,6 +67,7 @@ pub fn operation(id: &str, text: &str) -> Operation {
         statuses: BTreeMap::from([(200, 3), (u16::MAX, u64::MAX)]),
         authentication: AuthenticationSeen { none_answered: u64::MAX, ..AuthenticationSeen::default() },
         schemes: BTreeMap::from([(text.to_owned(), 1)]),
+        request_types: [text.into()].into(),
         callers: u32::MAX,
         callers_capped: true,
         classes: vec![ObservedClass {

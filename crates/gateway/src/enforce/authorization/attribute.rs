@@ -35,7 +35,7 @@ impl Rules {
         let operation = call.route.and_then(|route| route.operation);
         let position = operation.and_then(|operation| u32::try_from(operation).ok());
         if let Some(judged) = &self.policy.operations
-            && !position.is_some_and(|position| judged.binary_search(&position).is_ok())
+            && position.is_none_or(|position| judged.binary_search(&position).is_err())
         {
             return None;
         }

@@ -226,7 +226,7 @@ mod tests {
             assert_eq!(ladder.add(&table, 9, now, Some(7), 0), Consequence::None);
         }
         assert_eq!(ladder.add(&table, 9, now, None, 0), Consequence::None);
-        let blocked = (8..12).map(|name| ladder.add(&table, 9, now, Some(name), 0)).last();
-        assert_eq!(blocked, Some(Consequence::Blocked));
+        let added: Vec<_> = (8..12).map(|name| ladder.add(&table, 9, now, Some(name), 0)).collect();
+        assert_eq!(added.last(), Some(&Consequence::Blocked));
     }
 }

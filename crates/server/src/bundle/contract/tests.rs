@@ -43,7 +43,7 @@ fn compiled(contract: &str, schemas: &[&str]) -> Result<Option<ContractPolicy>, 
     let specifications =
         schemas.iter().enumerate().map(|(n, schema)| specification(&format!("{n}"), schema)).collect();
     let source = ServiceSources { specifications, ..ServiceSources::default() };
-    let sources = Sources { services: [(id, source)].into(), ..Sources::default() };
+    let sources = Sources { services: [(id, source)].into() };
     let mode = EnforcementMode::Block;
     let context = Context { loaded: &loaded, service, sources: &sources, operations: &operations, mode };
     let config = service.protect.as_ref().unwrap().contract.as_ref().unwrap();
