@@ -183,3 +183,27 @@ fn the_same_seed_gives_the_same_findings() {
     }
     place.run(["verify", &place.text("kept/data")]).exits(0).says("self-consistent, not anchored");
 }
+
+#[test]
+fn enforcing_stops_every_fault_that_can_be_stopped_and_no_legitimate_call() {
+    let report = Place::new().json(["demo", "--enforce"]);
+    let file = std::fs::read_to_string(repository("schemas/demo.schema.json")).unwrap();
+    let schema = jsonschema::validator_for(&serde_json::from_str(&file).unwrap()).unwrap();
+    let problems: Vec<String> = schema.iter_errors(&report).map(|problem| problem.to_string()).collect();
+    assert!(problems.is_empty(), "{problems:#?}");
+    let enforcement = &report["enforcement"];
+    assert_eq!(enforcement["faults_total"], 20);
+    assert_eq!(enforcement["faults_stopped"], enforcement["faults_stoppable"], "{:#}", enforcement["faults"]);
+    assert!(enforcement["faults_stoppable"].as_u64().unwrap() >= 9);
+    assert!(enforcement["legitimate_calls"].as_u64().unwrap() >= 500);
+    assert_eq!(enforcement["legitimate_blocked"], 0, "{:#}", enforcement["blocked"]);
+    let named: BTreeSet<&str> = enforcement["faults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| fault["name"].as_str().unwrap())
+        .collect();
+    let planted = faults();
+    assert_eq!(named, planted.iter().map(|fault| fault.id.as_str()).collect());
+    assert_eq!(report["ledger"]["verified"], true);
+}
