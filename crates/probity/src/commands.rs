@@ -319,7 +319,20 @@ fn configuration(command: ConfigCommand, format: Format) -> Result<Exit, Failure
                 }
                 (Err(_), Format::Text) => session::load(&file)?,
             };
-            let (_, diagnostics) = sources::load(&loaded, Timestamp(0));
+            let (named, mut diagnostics) = sources::load(&loaded, Timestamp(0));
+            // What only shows when everything is put together: selections of operations, schemas, files of keys.
+            let catalogue = probity_model::Digest::default();
+            if let Err(problem) = probity_server::bundle::compile(&loaded, &named, 0, Timestamp(0), catalogue)
+            {
+                let span =
+                    probity_model::Span { file: file.display().to_string().into(), line: 1, column: 1 };
+                diagnostics.push(probity_model::Diagnostic {
+                    span,
+                    severity: Severity::High,
+                    message: problem,
+                    hint: None,
+                });
+            }
             let faulty = diagnostics.iter().any(|diagnostic| diagnostic.severity >= Severity::High);
             match format {
                 Format::Json => output::json(&diagnostics)?,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use probity_events::Record;
 use probity_ledger::LeafKind;
-use probity_model::bundle::SignedBundle;
+use probity_model::bundle::{IdentityPolicy, SignedBundle};
 use probity_model::{Bundle, Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -158,9 +158,17 @@ impl App {
 
     /// The newest older revision whose content is not that of `current`.
     fn last_different(&self, current: &Bundle) -> anyhow::Result<Bundle> {
+        // Keys that were issued meanwhile are no other policy: a roll back keeps the callers of today.
         let content = |bundle: &Bundle| Bundle {
             revision: 0,
             created_at: Timestamp(0),
+            identity: bundle.identity.clone().map(|identity| IdentityPolicy {
+                consumers: Vec::new(),
+                credentials: Vec::new(),
+                passwords: Vec::new(),
+                revocations: Vec::new(),
+                ..identity
+            }),
             services: bundle
                 .services
                 .iter()
