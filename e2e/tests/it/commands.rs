@@ -50,7 +50,10 @@ fn look(place: &Place, call: &str, open: bool) {
         (&["finding", "list", "--severity", "critical"], &["response-dlp"]),
         (&["finding", "show", short], &[&finding, "an answer shows a card number in clear", "to fix"]),
         (&["compliance", "status", "--framework", "pci-dss-4.0.1"], &["not-met        pci-dss-4.0.1/3.4.1"]),
-        (&["compliance", "status"], &["owasp-api-2023/API1:2023", "object-authz: not in this version"]),
+        (
+            &["compliance", "status"],
+            &["owasp-api-2023/API1:2023", "object-authz: no data", "abuse-flows: not in this version"],
+        ),
         (&["explain", short], &["pci-dss-4.0.1/3.4.1", "leaf ", "judged input", "traffic.classes"]),
         (&["explain", call], &["answered 200", call, "card-number", "open findings of the operation"]),
         (&["explain", "pan-mask"], &["passes on", "PRB-pan-clear", "outcomes (3)", PAYMENT]),
