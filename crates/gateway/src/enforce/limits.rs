@@ -441,7 +441,7 @@ impl Guard {
                 }
             }
         }
-        if slow > 0 { self.slow(call, slow).await } else { Ok(()) }
+        if slow > 0 && !call.is_rehearsal() { self.slow(call, slow).await } else { Ok(()) }
     }
 
     fn bar(&self, call: &mut Call, ruling: Ruling) -> Result<(), Stop> {

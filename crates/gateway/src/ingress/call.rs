@@ -89,6 +89,7 @@ pub(crate) struct Call {
 #[derive(Debug, Default)]
 struct Draft {
     principal: Option<Arc<Principal>>,
+    limits: Taken,
     request_edits: FieldEdits,
     body: Held,
 }
@@ -153,6 +154,7 @@ impl Call {
     pub async fn rehearse(&mut self, ask: impl AsyncFnOnce(&mut Self) -> Result<(), Stop>) {
         let mut draft = self.draft.take().unwrap_or_default();
         std::mem::swap(&mut self.principal, &mut draft.principal);
+        std::mem::swap(&mut self.limits, &mut draft.limits);
         std::mem::swap(&mut self.request_edits, &mut draft.request_edits);
         draft.body = self.body.clone();
         self.rehearsing = true;
@@ -161,6 +163,7 @@ impl Call {
         self.rehearsing = false;
         self.body = std::mem::take(&mut draft.body);
         std::mem::swap(&mut self.principal, &mut draft.principal);
+        std::mem::swap(&mut self.limits, &mut draft.limits);
         std::mem::swap(&mut self.request_edits, &mut draft.request_edits);
         self.draft = Some(draft);
     }
