@@ -6,6 +6,7 @@
 
 mod gateway;
 mod programs;
+mod protected;
 mod start;
 
 use std::fmt::Write as _;
@@ -38,9 +39,14 @@ impl Figure {
 
 type Suite = (&'static str, fn() -> anyhow::Result<Vec<Figure>>);
 
-const SUITES: [Suite; 7] = [
+const SUITES: [Suite; 12] = [
     ("gateway", gateway::instructions),
     ("peers", gateway::peers),
+    ("protected", protected::instructions),
+    ("protected-peers", protected::peers),
+    ("protected-stages", protected::stages),
+    ("swap", protected::swap),
+    ("decisions", programs::decisions),
     ("record", programs::record),
     ("judge", programs::judge),
     ("classify", programs::classify),

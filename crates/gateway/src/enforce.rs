@@ -27,7 +27,7 @@ use std::task::Poll;
 use probity_model::EnforcementMode;
 use probity_model::bundle::{Bundle, BundleService};
 
-pub(crate) use self::answer::{Answer, FieldEdits};
+pub(crate) use self::answer::{Answer, FieldEdits, Shown};
 pub(crate) use self::body::Held;
 pub(crate) use self::ruling::Ruling;
 use crate::bundle::BundleRefusal;

@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
-        r#"{{"bench":"limits","algorithm":"{algorithm}","rounds":{rounds},"live_keys":{live},"ns_per_decision":{nanos},"p99_ns_timed":{p99},"bytes_per_key":{},"admitted":{admitted}}}"#,
+        r#"{{"figure":"limits","algorithm":"{algorithm}","rounds":{rounds},"live_keys":{live},"ns_per_decision":{nanos},"p99_ns_timed":{p99},"bytes_per_key":{},"admitted":{admitted}}}"#,
         bytes / live.max(1)
     )?;
     Ok(())

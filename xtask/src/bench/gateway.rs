@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -11,22 +12,26 @@ use anyhow::Context;
 use super::{Figure, example, instructions_of, spread};
 use crate::shell;
 
-const CALLS: u64 = 3_000;
+pub(super) const CALLS: u64 = 3_000;
 const CONNECTIONS: &str = "8";
 /// Seconds of load for one peer in one round, and rounds.
 const LOAD_S: u64 = 3;
-const ROUNDS: usize = 5;
+pub(super) const ROUNDS: usize = 5;
 
 /// A process of the bench program: ends when its standard input is dropped, killed at the latest by `drop`.
-struct Process {
-    child: Child,
-    _input: Option<ChildStdin>,
-    address: String,
+pub(super) struct Process {
+    pub child: Child,
+    pub input: Option<ChildStdin>,
+    pub address: String,
+    /// Where a gateway tells its metrics.
+    pub metrics: Option<String>,
+    /// What it prints later.
+    pub lines: Receiver<String>,
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        drop(self._input.take());
+        drop(self.input.take());
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -38,14 +43,19 @@ impl Process {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let input = child.stdin.take();
         let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
+        let mut metrics = None;
         let address = lines
             .by_ref()
             .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("listening ").map(str::to_owned))
+            .find_map(|line| {
+                metrics = line.strip_prefix("metrics ").map(str::to_owned).or(metrics.take());
+                line.strip_prefix("listening ").map(str::to_owned)
+            })
             .context("the program did not say where it listens")?;
         // Whatever it prints later is read, so that it never waits for us.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        Ok(Self { child, _input: input, address })
+        let (told, later) = std::sync::mpsc::channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| told.send(line).ok()));
+        Ok(Self { child, input, address, metrics, lines: later })
     }
 
     fn end(mut self) -> anyhow::Result<()> {
@@ -55,30 +65,43 @@ impl Process {
     }
 }
 
-fn origin(bench: &Path, body: &str) -> anyhow::Result<Process> {
+pub(super) fn origin(bench: &Path, body: &str) -> anyhow::Result<Process> {
     let mut command = Command::new(bench);
     command.args(["origin", "--body", body]);
     Process::start(command)
 }
 
-fn counted(bench: &Path, origin: &str, mode: &str, calls: u64) -> anyhow::Result<u64> {
+pub(super) fn counted(
+    bench: &Path,
+    origin: &str,
+    mode: &str,
+    method: &str,
+    calls: u64,
+) -> anyhow::Result<u64> {
     let folder = tempfile_folder("callgrind")?;
     let file = folder.join("out");
     let mut command = Command::new("valgrind");
     command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", file.display()));
     command.arg(bench).args(["gateway", "--origin", origin, "--mode", mode]);
     let gateway = Process::start(command)?;
-    load(bench, &gateway.address, calls)?;
+    load(bench, &gateway.address, calls, mode, method)?;
     gateway.end()?;
     let total = instructions_of(&std::fs::read_to_string(&file)?);
     let _ = std::fs::remove_dir_all(folder);
     total
 }
 
-fn load(bench: &Path, address: &str, calls: u64) -> anyhow::Result<()> {
+/// Gives what the load printed: every call was answered well.
+pub(super) fn load(
+    bench: &Path,
+    address: &str,
+    calls: u64,
+    mode: &str,
+    method: &str,
+) -> anyhow::Result<String> {
     let calls = calls.to_string();
     let args = ["load", address, "--requests", &calls, "--connections", CONNECTIONS];
-    shell::output(bench, &args).map(drop)
+    shell::output(bench, &[&args[..], &["--mode", mode, "--method", method]].concat())
 }
 
 pub fn instructions() -> anyhow::Result<Vec<Figure>> {
@@ -87,8 +110,8 @@ pub fn instructions() -> anyhow::Result<Vec<Figure>> {
     let mut figures = Vec::new();
     let measured = |body: &str, mode: &str| -> anyhow::Result<u64> {
         let origin = origin(&bench, body)?;
-        let once = counted(&bench, &origin.address, mode, CALLS)?;
-        let twice = counted(&bench, &origin.address, mode, 2 * CALLS)?;
+        let once = counted(&bench, &origin.address, mode, "get", CALLS)?;
+        let twice = counted(&bench, &origin.address, mode, "get", 2 * CALLS)?;
         Ok(twice.saturating_sub(once) / CALLS)
     };
     let pass = measured("small", "pass")?;
@@ -118,11 +141,11 @@ pub fn instructions() -> anyhow::Result<Vec<Figure>> {
 }
 
 /// One proxy under load: what to start, and which process to look at.
-struct Peer {
-    name: &'static str,
-    process: Child,
+pub(super) struct Peer {
+    pub name: &'static str,
+    pub process: Child,
     folder: PathBuf,
-    address: String,
+    pub address: String,
 }
 
 impl Drop for Peer {
@@ -143,7 +166,7 @@ fn tempfile_folder(name: &str) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-fn nginx(origin: &str) -> anyhow::Result<Peer> {
+pub(super) fn nginx(origin: &str) -> anyhow::Result<Peer> {
     let folder = tempfile_folder("nginx")?;
     let address = free_address()?;
     let text = format!(
@@ -174,10 +197,15 @@ fn haproxy(origin: &str) -> anyhow::Result<Peer> {
     Ok(Peer { name: "HAProxy", process, folder, address })
 }
 
-fn ours(bench: &Path, origin: &str, mode: &'static str) -> anyhow::Result<(Process, &'static str)> {
+pub(super) fn gateway(bench: &Path, origin: &str, mode: &str, services: u32) -> anyhow::Result<Process> {
     let mut command = Command::new(bench);
-    command.args(["gateway", "--origin", origin, "--mode", mode]);
-    Ok((Process::start(command)?, if mode == "pass" { "Probity pass-through" } else { "Probity observing" }))
+    command.args(["gateway", "--origin", origin, "--mode", mode, "--services", &services.to_string()]);
+    Process::start(command)
+}
+
+fn ours(bench: &Path, origin: &str, mode: &'static str) -> anyhow::Result<(Process, &'static str)> {
+    let name = if mode == "pass" { "Probity pass-through" } else { "Probity observing" };
+    Ok((gateway(bench, origin, mode, 1)?, name))
 }
 
 fn found(program: &str) -> anyhow::Result<PathBuf> {
@@ -198,13 +226,13 @@ fn cpu_ticks(pid: u32) -> anyhow::Result<u64> {
 }
 
 /// Microseconds of CPU for one request during a few seconds of wrk.
-fn cpu_per_request(pid: u32, address: &str) -> anyhow::Result<f64> {
+pub(super) fn cpu_per_request(pid: u32, address: &str, fields: &[String]) -> anyhow::Result<f64> {
     const TICK_US: f64 = 10_000.0;
     let before = cpu_ticks(pid)?;
-    let printed = shell::output(
-        "wrk",
-        &["-t1", "-c16", &format!("-d{LOAD_S}s"), &format!("http://{address}/items/42")],
-    )?;
+    let (time, url) = (format!("-d{LOAD_S}s"), format!("http://{address}/items/42"));
+    let mut args = vec!["-t1", "-c16", &time, &url];
+    args.extend(fields.iter().flat_map(|field| ["-H", field.as_str()]));
+    let printed = shell::output("wrk", &args)?;
     let ticks = cpu_ticks(pid)?.saturating_sub(before);
     let requests = printed
         .lines()
@@ -215,7 +243,7 @@ fn cpu_per_request(pid: u32, address: &str) -> anyhow::Result<f64> {
     Ok(ticks as f64 * TICK_US / requests)
 }
 
-fn wait_listening(address: &str) -> anyhow::Result<()> {
+pub(super) fn wait_listening(address: &str) -> anyhow::Result<()> {
     let end = Instant::now() + Duration::from_secs(10);
     while Instant::now() < end {
         if std::net::TcpStream::connect(address).is_ok() {
@@ -242,7 +270,7 @@ pub fn peers() -> anyhow::Result<Vec<Figure>> {
     let mut measured: Vec<Vec<f64>> = vec![Vec::new(); targets.len()];
     for _ in 0..ROUNDS {
         for ((_, pid, address), values) in targets.iter().zip(&mut measured) {
-            values.push(cpu_per_request(*pid, address)?);
+            values.push(cpu_per_request(*pid, address, &[])?);
         }
     }
     let reference = measured.first().cloned().and_then(spread).map_or(1.0, |[_, median, _]| median);

@@ -79,6 +79,14 @@ pub fn record() -> anyhow::Result<Vec<Figure>> {
     )
 }
 
+/// Limits with a million live keys, and attribute rules.
+pub fn decisions() -> anyhow::Result<Vec<Figure>> {
+    let targets = [("limits", "2 us, 200 bytes a key"), ("attribute", "at most 15 us")];
+    let mut figures = lines("probity-policy", "bench_limits", &["2000000", "1000000", "bucket"], &targets)?;
+    figures.extend(lines("probity-policy", "bench_authorize", &[], &targets)?);
+    Ok(figures)
+}
+
 pub fn judge() -> anyhow::Result<Vec<Figure>> {
     let catalog = shell::root().join("catalog").display().to_string();
     lines(

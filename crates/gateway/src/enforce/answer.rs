@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use bytes::{Bytes, BytesMut};
-use probity_http1::{BodyFraming, Limits, ResponseHead, parse_response, write_response_head};
+use bytes::Bytes;
+use probity_http1::ResponseHead;
 
 use super::body::Held;
 
@@ -48,16 +48,10 @@ impl Answer {
         }
     }
 
-    /// The head as the client sees it, where it differs from the upstream's.
-    pub fn seen(&self) -> Option<ResponseHead> {
-        let same = self.status == self.head.status() && self.edits.is_empty() && !self.body_differs();
-        if same {
-            return None;
-        }
-        let mut text = BytesMut::with_capacity(1024);
-        write_response_head(&mut text, self.status, b"", self.fields(), BodyFraming::None).ok()?;
-        // As it would answer GET: what follows the head does not matter here.
-        parse_response(&mut text, &Limits::default(), b"GET").ok()?
+    /// The head as the client sees it, and the body.
+    pub fn shown(self) -> (Shown, Held) {
+        let bytes_changed = self.body_differs();
+        (Shown { head: self.head, status: self.status, edits: self.edits, bytes_changed }, self.body)
     }
 
     fn body_differs(&self) -> bool {
@@ -66,13 +60,55 @@ impl Answer {
 
     /// The fields for the client, without those of the connection and of the framing.
     pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
-        let bytes_changed = self.body_differs();
-        let kept = self.head.end_to_end().filter(move |(name, _)| {
-            let is = |field: &&str| name.eq_ignore_ascii_case(field.as_bytes());
-            let stale = bytes_changed && OF_THE_BYTES.iter().any(is);
-            !stale && !name.eq_ignore_ascii_case(b"x-request-id") && !self.edits.removes(name)
-        });
-        kept.chain(self.edits.fields())
+        shown_fields(&self.head, &self.edits, self.body_differs())
+    }
+}
+
+fn shown_fields<'a>(
+    head: &'a ResponseHead,
+    edits: &'a FieldEdits,
+    bytes_changed: bool,
+) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone {
+    let kept = head.end_to_end().filter(move |(name, _)| {
+        let is = |field: &&str| name.eq_ignore_ascii_case(field.as_bytes());
+        let stale = bytes_changed && OF_THE_BYTES.iter().any(is);
+        !stale && !name.eq_ignore_ascii_case(b"x-request-id") && !edits.removes(name)
+    });
+    kept.chain(edits.fields())
+}
+
+/// The head of an answer as its client sees it: the upstream's, and what became of its fields.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    head: ResponseHead,
+    status: u16,
+    edits: FieldEdits,
+    bytes_changed: bool,
+}
+
+impl From<ResponseHead> for Shown {
+    fn from(head: ResponseHead) -> Self {
+        Self { status: head.status(), head, edits: FieldEdits::default(), bytes_changed: false }
+    }
+}
+
+impl Shown {
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    pub fn upstream_status(&self) -> u16 {
+        self.head.status()
+    }
+
+    /// Without those of the connection and of the framing.
+    pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+        shown_fields(&self.head, &self.edits, self.bytes_changed)
+    }
+
+    /// The first field of that name.
+    pub fn header(&self, name: &[u8]) -> Option<&[u8]> {
+        self.fields().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 }
 
@@ -106,10 +142,6 @@ impl FieldEdits {
     /// The fields that are set or added.
     pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         self.set.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()))
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.removed.is_empty() && self.set.is_empty()
     }
 
     pub fn removes(&self, name: &[u8]) -> bool {

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use probity_events::{RecordError, Ticket};
-use probity_http1::{RequestHead, ResponseHead};
+use probity_http1::RequestHead;
 use probity_model::exchange::Authentication;
 use probity_model::exchange::{Durations, End, Exchange, PathRef, Protocol, UserAgentClass};
 use probity_model::{
@@ -20,7 +20,7 @@ use super::Line;
 use super::forward::Origin;
 use super::refusal::{Reason, STAGE_PANICKED, Stop};
 use crate::enforce::limits::Taken;
-use crate::enforce::{FieldEdits, Held, Ruling};
+use crate::enforce::{FieldEdits, Held, Ruling, Shown};
 use crate::metrics::Stage;
 use crate::observe::{self, ContentType, Ending, Observed, RequestFacts};
 use crate::peer::Tee;
@@ -41,7 +41,8 @@ pub(crate) struct Call {
     pub route: Option<Route>,
     pub origin: Option<Origin>,
     pub facts: Option<RequestFacts>,
-    pub response: Option<ResponseHead>,
+    /// As the client sees it.
+    pub response: Option<Shown>,
     pub protocol: Protocol,
     /// What the client was told; 0 where nothing was.
     pub status: u16,

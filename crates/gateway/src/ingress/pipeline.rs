@@ -611,12 +611,12 @@ async fn relay_response(
             Fault::Invalid(refusal) => Reason::of_upstream(refusal).into(),
             Fault::Closed => Stop::Abort(End::ClientAborted),
         })?;
-    let seen = answer.seen();
-    call.response = Some(seen.unwrap_or(answer.head));
+    let (shown, body) = answer.shown();
+    call.response = Some(shown);
     let tee = call.response_tee();
     let durable = call.is_durable();
     let download = if durable { Relay::holding_back(tee, length) } else { Relay::new(tee) };
-    let mut download = download.after(answer.body).through(filter);
+    let mut download = download.after(body).through(filter);
     let moved = download_all(client, watched, &mut upstream, &mut upload, &mut download, call).await;
     call.lap(Stage::Upstream);
     call.request_bytes = upload.bytes;
@@ -831,7 +831,7 @@ async fn tunnel(
     call.status = 101;
     call.protocol =
         if protocol.eq_ignore_ascii_case(b"websocket") { Protocol::Websocket } else { Protocol::Upgraded };
-    call.response = Some(response);
+    call.response = Some(response.into());
     let moved = tunnel::join(client, &mut upstream, watched, call.plan.timeouts().idle_ms).await;
     call.lap(Stage::Upstream);
     (call.request_bytes, call.response_bytes) = (moved.up, moved.down);

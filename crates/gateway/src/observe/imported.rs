@@ -11,6 +11,7 @@ use probity_model::{GatewayId, ServiceId, Signal, Signals, Timestamp};
 use probity_policy::classify::{ClassError, Scanner};
 
 use super::{AgentCache, CredentialCache, Ending, Observed, Observer, RequestFacts, exchange};
+use crate::enforce::Shown;
 use crate::gateway::Tuning;
 use crate::peer::Tee;
 
@@ -109,7 +110,7 @@ impl ImportObserver {
     /// [`ImportRefusal`]: nothing of the call is recorded.
     pub fn exchange(&self, call: &RecordedCall<'_>) -> Result<Exchange, ImportRefusal> {
         let request = request_head(call)?;
-        let response = response_head(call, &request)?;
+        let response = Shown::from(response_head(call, &request)?);
         let credentials = CredentialCache::default();
         let facts = RequestFacts::gather(&self.observer, &request, &[], &credentials, &AgentCache::default());
         let body = |bytes: Option<&[u8]>| match bytes {

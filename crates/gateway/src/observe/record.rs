@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use probity_http1::{RequestHead, ResponseHead};
+use probity_http1::RequestHead;
 use probity_model::class::ClassGroup;
 use probity_model::exchange::{
     Authentication, AuthenticationState, CredentialScheme, Durations, End, Exchange, PathRef, Protocol, Tls,
@@ -17,6 +17,7 @@ use probity_policy::classify::{Content, Findings, Scanner};
 use super::credential::is_credential_field;
 use super::response::ResponseFacts;
 use super::{Methods, Observer, RequestFacts};
+use crate::enforce::Shown;
 use crate::peer::Tee;
 
 /// Header fields of a request that are classified, and the longest value of one.
@@ -37,7 +38,7 @@ pub(crate) struct Observed<'a> {
     /// Absent for what was no HTTP.
     pub request: Option<&'a RequestHead>,
     pub facts: Option<&'a RequestFacts>,
-    pub response: Option<&'a ResponseHead>,
+    pub response: Option<&'a Shown>,
     pub client: Option<std::net::IpAddr>,
     pub protocol: Protocol,
     pub tls: Option<Tls>,
@@ -233,8 +234,8 @@ fn scan_head(scanner: &Scanner, request: &RequestHead, call: &Observed<'_>, find
     }
 }
 
-fn scan_answer_head(scanner: &Scanner, response: &ResponseHead, findings: &mut Findings) {
-    let scanned = response.headers().filter(|(name, value)| {
+fn scan_answer_head(scanner: &Scanner, response: &Shown, findings: &mut Findings) {
+    let scanned = response.fields().filter(|(name, value)| {
         value.len() <= MAX_SCANNED_VALUE && (is_own_field(name) || name.eq_ignore_ascii_case(b"location"))
     });
     for (name, value) in scanned.take(MAX_SCANNED_FIELDS) {

@@ -1,9 +1,10 @@
 //! What a response's fields show.
 
-use probity_http1::{RequestHead, ResponseHead};
+use probity_http1::RequestHead;
 use probity_model::{Signal, Signals};
 
 use super::ContentType;
+use crate::enforce::Shown;
 
 /// Gathered when the answer has ended.
 #[derive(Debug)]
@@ -16,12 +17,12 @@ pub(super) struct ResponseFacts {
 }
 
 impl ResponseFacts {
-    pub fn gather(request: &RequestHead, response: &ResponseHead, secure: bool) -> Self {
+    pub fn gather(request: &RequestHead, response: &Shown, secure: bool) -> Self {
         let mut signals = Signals::default();
         let (mut content_type, mut encoded) = (None, false);
         let (mut hsts, mut nosniff, mut stored) = (false, false, true);
         let (mut allow_origin, mut allow_credentials) = (None, false);
-        for (name, value) in response.headers() {
+        for (name, value) in response.fields() {
             let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
             match name.len() {
                 6 if is(b"server") => signals.set(Signal::VersionBanner, names_version(value)),
@@ -129,7 +130,7 @@ mod tests {
         let request = parse_request(&mut text, &limits).unwrap().unwrap();
         let mut text = BytesMut::from(format!("HTTP/1.1 200 OK\r\n{response}\r\n").as_bytes());
         let head = parse_response(&mut text, &limits, request.method()).unwrap().unwrap();
-        let facts = ResponseFacts::gather(&request, &head, secure);
+        let facts = ResponseFacts::gather(&request, &head.into(), secure);
         assert_eq!(facts.signals.iter().collect::<Vec<_>>(), expected, "{response}");
     }
 

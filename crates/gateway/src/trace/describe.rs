@@ -52,7 +52,7 @@ pub(crate) fn describe(call: &Call, started: Instant, rules: Vec<String>) -> Cal
         attributes,
         failed,
         method,
-        upstream_status: call.response.as_ref().map(probity_http1::ResponseHead::status),
+        upstream_status: call.response.as_ref().map(crate::enforce::Shown::upstream_status),
         start_ns: u64::try_from(call.started_at.0).unwrap_or(0).saturating_mul(1_000),
         started,
     }

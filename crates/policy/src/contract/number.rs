@@ -22,6 +22,10 @@ impl Number {
         Self::exact(text).or_else(|| text.parse().ok().map(Self::Rough))
     }
     fn exact(text: &str) -> Option<Self> {
+        if (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let whole = text.bytes().fold(0i64, |whole, byte| whole * 10 + i64::from(byte - b'0'));
+            return Some(Self::of(whole));
+        }
         let (base, power) = match text.split_once(['e', 'E']) {
             Some((base, power)) => (base, power.strip_prefix('+').unwrap_or(power).parse::<i32>().ok()?),
             None => (text, 0),

@@ -176,8 +176,15 @@ pub(crate) struct ObjectRules {
     pub dependent_required: Vec<(Box<str>, Vec<Box<str>>)>,
 }
 
+/// Properties up to which each is looked at.
+const FEW_PROPERTIES: usize = 16;
+
 impl ObjectRules {
     pub fn property(&self, name: &str) -> Option<&Schema> {
+        // Few are told apart by their length, mostly.
+        if self.properties.len() <= FEW_PROPERTIES {
+            return self.properties.iter().find(|(known, _)| **known == *name).map(|(_, schema)| schema);
+        }
         let at = self.properties.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
         self.properties.get(at).map(|(_, schema)| schema)
     }

@@ -2,7 +2,8 @@
 //!
 //! The first is JSON Schema 2020-12, format asserted. The second gathers for each object every schema that applies to
 //! it, through references, compositions and discriminators, and finds the members that none of them mentions; there
-//! also `readOnly` in requests and `writeOnly` in answers are judged. What is told never holds a value.
+//! also `readOnly` in requests and `writeOnly` in answers are judged. It runs only where the first met something that it
+//! could object to. What is told never holds a value.
 
 use std::borrow::Cow;
 
@@ -72,7 +73,10 @@ pub(crate) fn judge<'t>(
 ) -> Outcome {
     let mut judge = Judge::new(table, nodes, direction, unknown);
     let valid = judge.check(schema, 0, 0, None);
-    if valid && matches!(nodes.first(), Some(Node { kind: Kind::Object | Kind::Array, .. })) {
+    if valid
+        && judge.unsettled
+        && matches!(nodes.first(), Some(Node { kind: Kind::Object | Kind::Array, .. }))
+    {
         judge.surplus(&[schema], 0);
     }
     judge.finish()
@@ -123,6 +127,8 @@ struct Judge<'t, 'n, 'a> {
     out: Outcome,
     undecidable: bool,
     exhausted: bool,
+    /// The first pass met a composition, a member that a schema does not name, or one of the other direction.
+    unsettled: bool,
     /// Places where a discriminator is being followed.
     following: Vec<(usize, *const Schema)>,
 }
@@ -140,6 +146,7 @@ impl<'t, 'n, 'a> Judge<'t, 'n, 'a> {
             out: Outcome::default(),
             undecidable: false,
             exhausted: false,
+            unsettled: false,
             following: Vec::new(),
         }
     }
@@ -223,7 +230,7 @@ impl<'t, 'n, 'a> Judge<'t, 'n, 'a> {
             return false;
         }
         if depth > MAX_IN_PLACE {
-            self.undecidable = true;
+            (self.undecidable, self.unsettled) = (true, true);
             return true;
         }
         if schema.fault.is_some() {
@@ -249,6 +256,7 @@ impl<'t, 'n, 'a> Judge<'t, 'n, 'a> {
         }
         // What `unevaluated*` of this schema asks about is gathered apart.
         let more = schema.more.as_deref();
+        self.unsettled |= more.is_some() && matches!(node.kind, Kind::Object | Kind::Array);
         let asks = more.is_some_and(|more| {
             node.kind == Kind::Object && more.unevaluated_properties.is_some()
                 || node.kind == Kind::Array && more.unevaluated_items.is_some()
@@ -395,18 +403,22 @@ impl<'t, 'n, 'a> Judge<'t, 'n, 'a> {
             self.path.push(Step::Key(member.at));
             if let Some(schema) = rules.property(&name) {
                 matched = true;
+                self.unsettled |= self.is_misdirected(schema);
                 valid &= self.check(schema, member.value, 0, None);
             }
             for (pattern, schema) in &rules.patterns {
                 if pattern.is_match(&name) {
                     matched = true;
+                    self.unsettled |= self.is_misdirected(schema);
                     valid &= self.check(schema, member.value, 0, None);
                 }
             }
             if let (false, Some(additional)) = (matched, &rules.additional) {
                 matched = true;
+                self.unsettled |= self.is_misdirected(additional);
                 valid &= self.extra(additional, member.at, member.value);
             }
+            self.unsettled |= !matched;
             if let Some(names) = &rules.names {
                 let key = [Node::scalar(Kind::String, &name)];
                 if !is_valid(self.table, names, &key) {
@@ -423,6 +435,14 @@ impl<'t, 'n, 'a> Judge<'t, 'n, 'a> {
             }
         }
         valid
+    }
+
+    /// A member with this schema belongs to the other direction.
+    fn is_misdirected(&self, schema: &Schema) -> bool {
+        match self.direction {
+            Direction::Request => schema.read_only,
+            Direction::Answer => schema.write_only,
+        }
     }
 
     /// A member under `additionalProperties` or `unevaluatedProperties`.
