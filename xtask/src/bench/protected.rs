@@ -48,12 +48,18 @@ pub fn peers() -> anyhow::Result<Vec<Figure>> {
     let origin = origin(&bench, "json")?;
     let peer = nginx(&origin.address)?;
     wait_listening(&peer.address)?;
-    let own = [gateway(&bench, &origin.address, "pass", 1)?, gateway(&bench, &origin.address, "protect", 1)?];
+    let passing = gateway(&bench, &origin.address, "pass", 1)?;
+    let protecting = gateway(&bench, &origin.address, "protect", 1)?;
     let proof = proof(&bench)?;
     let targets = [
         ("nginx passing 2 KiB JSON", peer.process.id(), &peer.address, None),
-        ("Probity passing 2 KiB JSON", own[0].child.id(), &own[0].address, Some("at most 1.2 times nginx")),
-        ("Probity with full protection", own[1].child.id(), &own[1].address, Some("at most 2.5 times nginx")),
+        ("Probity passing 2 KiB JSON", passing.child.id(), &passing.address, Some("at most 1.2 times nginx")),
+        (
+            "Probity with full protection",
+            protecting.child.id(),
+            &protecting.address,
+            Some("at most 2.5 times nginx"),
+        ),
     ];
     let mut measured: Vec<Vec<f64>> = vec![Vec::new(); targets.len()];
     for _ in 0..ROUNDS {

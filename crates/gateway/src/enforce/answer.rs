@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use probity_http1::ResponseHead;
+use probity_policy::classify::Content;
 
 use super::body::Held;
+use crate::observe::ContentType;
 
 /// Fields that describe bytes which are no longer those.
 const OF_THE_BYTES: [&str; 8] = [
@@ -22,6 +24,8 @@ const OF_THE_BYTES: [&str; 8] = [
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub head: ResponseHead,
+    /// How the body is read, by its type.
+    pub content: Content,
     /// As the client will see it.
     pub status: u16,
     pub edits: FieldEdits,
@@ -38,6 +42,7 @@ impl Answer {
     pub fn of(head: ResponseHead) -> Self {
         let status = head.status();
         Self {
+            content: ContentType::of(head.header(b"content-type")).content,
             head,
             status,
             edits: FieldEdits::default(),

@@ -14,7 +14,6 @@ use probity_model::{EnforcementMode, Place, Signal, Signals};
 use probity_policy::classify::Content;
 
 use self::cors::{Cors, Origin};
-use super::leaks::content_of;
 use super::{Answer, BuildError, Ruling, State};
 use crate::ingress::{Call, Prepared, Stop};
 use crate::observe::lend_findings;
@@ -210,7 +209,7 @@ impl Guard {
         if live || grpc {
             return None;
         }
-        (error || traces && content_of(&answer.head) != Content::Binary).then_some(HELD)
+        (error || traces && answer.content != Content::Binary).then_some(HELD)
     }
 
     /// Error bodies and traces; what must not be stored.
@@ -219,12 +218,12 @@ impl Guard {
         let policy = self.policy.errors;
         let coded =
             answer.head.header(b"content-encoding").is_some() && !answer.decoded && !answer.body.is_changed();
-        let readable = content_of(&answer.head) != Content::Binary;
+        let readable = answer.content != Content::Binary;
         let seen = call.was_judged() || call.answer_signals != Signals::default() || call.sensitive_answer;
         if policy.traces && !coded && readable && !seen && !body.is_empty() {
             let plan = Arc::clone(&call.plan);
             let mut findings = lend_findings();
-            plan.scanner.scan(content_of(&answer.head), Place::ResponseBody, &body, false, &mut findings);
+            plan.scanner.scan(answer.content, Place::ResponseBody, &body, false, &mut findings);
             call.note_answer(&findings);
             call.judged(findings);
         }

@@ -24,7 +24,7 @@ use self::tokens::TokenMap;
 use super::coding::{self, CodingError};
 use super::{Answer, BuildError, Held, Ruling, State};
 use crate::ingress::{Call, Stop};
-use crate::observe::{ContentType, is_own_field, keep_findings, lend_findings};
+use crate::observe::{is_own_field, keep_findings, lend_findings};
 use crate::peer::BodyFilter;
 
 /// Decisions of one body; more of them say no more.
@@ -161,7 +161,7 @@ impl Guard {
             return None;
         }
         let content_type = answer.head.header(b"content-type");
-        if content_of(&answer.head) == Content::Binary {
+        if answer.content == Content::Binary {
             return None;
         }
         // Events are judged as they come.
@@ -213,7 +213,7 @@ impl Guard {
         let (data, plan) = (data.clone(), Arc::clone(&call.plan));
         let mut findings = lend_findings();
         findings.locate(true);
-        let content = content_of(&answer.head);
+        let content = answer.content;
         plan.scanner.scan(content, Place::ResponseBody, &data, false, &mut findings);
         call.note_answer(&findings);
         let principal = call.principal.clone();
@@ -240,7 +240,7 @@ impl Guard {
     /// What the rest of an answer that is longer than what is held passes through.
     pub fn filter(&self, call: &mut Call, answer: &mut Answer) -> Result<Option<Box<dyn BodyFilter>>, Stop> {
         let Held::Begun(head) = &answer.body else { return Ok(None) };
-        if !self.responses.touches(operation(call)) || content_of(&answer.head) == Content::Binary {
+        if !self.responses.touches(operation(call)) || answer.content == Content::Binary {
             return Ok(None);
         }
         if !self.blocks() {
@@ -263,8 +263,7 @@ impl Guard {
         };
         let content_type = answer.head.header(b"content-type").unwrap_or_default();
         let content_type = std::str::from_utf8(content_type).unwrap_or_default();
-        let stream =
-            redact::Stream::new(content_of(&answer.head), Place::ResponseBody, content_type, self.style);
+        let stream = redact::Stream::new(answer.content, Place::ResponseBody, content_type, self.style);
         let Some(stream) = stream else { return Ok(None) };
         answer.decoded = decoder.is_some();
         answer.filtered = true;
@@ -345,10 +344,6 @@ fn operation(call: &Call) -> Option<u32> {
 
 fn caller<'a>(call: &Call, principal: Option<&'a probity_model::Principal>) -> Caller<'a> {
     Caller { roles: principal.map_or(&[][..], |principal| &principal.roles), operation: operation(call) }
-}
-
-pub(super) fn content_of(head: &ResponseHead) -> Content {
-    ContentType::of(head.header(b"content-type")).content
 }
 
 fn codings_of(head: &ResponseHead) -> Result<Vec<coding::Coding>, CodingError> {
