@@ -1,9 +1,10 @@
 //! TLS for both sides: what a listener offers, how an upstream is verified. Files are PEM; aws-lc-rs does the work.
 //!
-//! [`chooser`] finds the certificate for a name, [`pin`] holds an upstream to known keys. Who a client is, its
-//! certificate tells the control `identity`, not this module.
+//! [`chooser`] finds the certificate for a name, [`client_auth`] judges those of clients, [`pin`] holds an upstream to
+//! known keys. Who a client is, its certificate tells the control `identity`, not this module.
 
 mod chooser;
+mod client_auth;
 mod pin;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::NoServerSessionStorage;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SignatureAlgorithm, SupportedCipherSuite};
 
@@ -40,10 +42,18 @@ pub enum TlsError {
         "a self-signed certificate is asked for, which is made with `--dev` alone, expected `certificate` and `key`"
     )]
     SelfSignedAsked,
-    #[error("the upstream's trusted roots cannot be used")]
+    #[error("the trusted roots cannot be used")]
     Verifier(#[from] rustls::client::VerifierBuilderError),
     #[error("pin `{0}`, expected the SHA-256 of a public key in 64 hex digits")]
     Pin(String),
+    #[error(
+        "`{file}` holds what cannot be an authority of client certificates, expected its certificate in PEM"
+    )]
+    Authority { file: String, source: rustls::Error },
+    #[error("`{file}` holds no revocation list, expected at least one in PEM")]
+    NoRevocations { file: String },
+    #[error("a revocation list in `{file}` cannot be used, expected a complete one of version 2")]
+    Revocations { file: String, source: rustls::client::VerifierBuilderError },
     #[error("the system has no trusted roots, expected a `ca_file`")]
     NoRoots,
 }
@@ -88,13 +98,20 @@ pub(crate) fn server(
         .filter(|suite| versions.contains(&suite.version()) && fits_one(suite))
         .map(|suite| iana_name(suite.suite()))
         .collect();
+    let clients = client_auth::verifier(tls.client_auth.as_ref(), &provider)?;
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)?
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients)
         .with_cert_resolver(Arc::new(chooser));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    // Keys that change by themselves; a reload has new ones, so that no ticket outlives what it was given under.
-    config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
+    if tls.client_auth.is_some() {
+        // A session that is taken up again shows no certificate: one that ended or was revoked would go on.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    } else {
+        // Keys that change by themselves; a reload has new ones, so that no ticket outlives what it was given under.
+        config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
+    }
     Ok(ServerTls { config: Arc::new(config), suites, certificates: facts })
 }
 

@@ -88,6 +88,22 @@ pub struct ListenerTls {
     /// In place of the files: a certificate that the listener's workplace made for itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub self_signed: bool,
+    /// Clients are asked for a certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_auth: Option<ClientAuth>,
+}
+
+/// Whose client certificates are taken. One that is shown and does not hold is refused, needed or not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClientAuth {
+    /// PEM file of the authorities.
+    pub ca_file: String,
+    /// Handshakes without a certificate are refused.
+    pub required: bool,
+    /// PEM files of revocation lists. Where there is one, every authority below those of `ca_file` and they themselves
+    /// need one that has not ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub crl_files: Vec<String>,
 }
 
 /// A certificate chain and its key, in PEM.

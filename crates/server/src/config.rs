@@ -129,6 +129,9 @@ pub struct TlsConfig {
     /// With `--dev` only: a certificate made at the start, in the data folder under `self-signed`.
     #[serde(default)]
     pub self_signed: bool,
+    /// Ask clients for a certificate; what its names mean, `identity.consumers` says.
+    #[serde(default)]
+    pub client: Option<transport::ClientAuthConfig>,
     /// Lowest version that is negotiated: "1.2" or "1.3".
     #[serde(default = "default_minimum")]
     pub minimum: probity_model::bundle::TlsVersion,

@@ -106,6 +106,7 @@ impl Loaded {
         files.extend(graphql.map(|file| self.path(file)));
         for tls in self.config.gateway.listen.iter().filter_map(|listen| listen.tls.as_ref()) {
             files.extend(tls.files().flat_map(|(certificate, key)| [self.path(certificate), self.path(key)]));
+            files.extend(tls.client_files().map(|file| self.path(file)));
         }
         files.into_iter().map(|file| file.canonicalize().unwrap_or(file)).collect()
     }

@@ -105,6 +105,7 @@ mod tests {
             certificates: Vec::new(),
             strict_sni: false,
             self_signed: true,
+            client_auth: None,
         });
         let facts = |at| {
             prepare(&signed(&bundle), &folder, at).unwrap();

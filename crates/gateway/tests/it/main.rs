@@ -12,6 +12,7 @@ mod harness;
 mod answers;
 mod authorization;
 mod bodies;
+mod client_certificates;
 mod contract;
 mod forwarding;
 mod h2;

@@ -55,6 +55,7 @@ impl Pair {
             certificates: Vec::new(),
             strict_sni: false,
             self_signed: false,
+            client_auth: None,
         }
     }
 }

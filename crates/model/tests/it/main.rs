@@ -243,6 +243,7 @@ fn bundle_shape() {
                 certificates: Vec::new(),
                 strict_sni: false,
                 self_signed: false,
+                client_auth: None,
             }),
             clear_text_allowed: false,
             proxy_protocol: None,

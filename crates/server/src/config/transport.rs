@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use base64::Engine as _;
-use probity_model::bundle::{CertificateFiles, ListenerTls};
+use probity_model::bundle::{CertificateFiles, ClientAuth, ListenerTls};
 use probity_model::{Diagnostic, Severity, Span};
 use probity_reader::cidr::Cidr;
 use schemars::JsonSchema;
@@ -21,6 +21,25 @@ pub struct CertificateConfig {
     pub certificate: PathBuf,
     /// PEM file with the private key.
     pub key: PathBuf,
+}
+
+/// Certificates of clients. One that is shown and does not hold is refused, required or not.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientAuthConfig {
+    /// PEM file with the certificates of the authorities that sign them, relative to this file.
+    pub ca: PathBuf,
+    /// Refuse handshakes without a certificate; `false` leaves it to what operations ask for.
+    #[serde(default = "default_required")]
+    pub required: bool,
+    /// PEM files with revocation lists; a change of one is a reload. Where any is named, every authority of a chain needs
+    /// one that has not ended.
+    #[serde(default)]
+    pub crls: Vec<PathBuf>,
+}
+
+fn default_required() -> bool {
+    true
 }
 
 /// The PROXY protocol, versions 1 and 2: a load balancer that passes bytes on tells who connected to it.
@@ -92,6 +111,11 @@ impl TlsConfig {
         first.into_iter().chain(self.certificates.iter().map(|pair| (&pair.certificate, &pair.key)))
     }
 
+    /// What clients are judged by.
+    pub fn client_files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.client.iter().flat_map(|client| std::iter::once(&client.ca).chain(&client.crls))
+    }
+
     /// As the bundle says it: the first certificate is the default one.
     pub fn compile(&self, loaded: &Loaded) -> ListenerTls {
         let file = |path: &PathBuf| loaded.path(path).display().to_string();
@@ -109,6 +133,11 @@ impl TlsConfig {
             certificates: all.collect(),
             strict_sni: self.strict_sni,
             self_signed: self.self_signed,
+            client_auth: self.client.as_ref().map(|client| ClientAuth {
+                ca_file: file(&client.ca),
+                required: client.required,
+                crl_files: client.crls.iter().map(file).collect(),
+            }),
         }
     }
 }
@@ -257,6 +286,14 @@ mod tests {
             ("{address: \"0.0.0.0:443\", tls: {self_signed: true}}", &[]),
             ("{address: \"0.0.0.0:443\", tls: {certificates: [{certificate: a.pem, key: a.key}]}}", &[]),
             ("{address: \"0.0.0.0:443\", tls: {}}", &[(4, "no certificate")]),
+            (
+                "{address: \"0.0.0.0:443\", tls: {certificate: a.pem, key: a.key, client: {ca: b.pem, crls: [c.pem]}}}",
+                &[],
+            ),
+            (
+                "{address: \"0.0.0.0:443\", tls: {certificate: a.pem, key: a.key, client: {required: true}}}",
+                &[(4, "`ca`")],
+            ),
             ("{address: \"0.0.0.0:443\", tls: {certificate: a.pem}}", &[(4, "go together")]),
             (
                 "{address: \"127.0.0.1:0\", tls: {certificate: a.pem, key: a.key, self_signed: true}}",
