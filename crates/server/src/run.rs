@@ -13,7 +13,7 @@ use probity_model::bundle::SignedBundle;
 use probity_model::{GatewayId, SubjectFacts};
 use probity_store::Store;
 use tokio::runtime::Handle;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
@@ -37,6 +37,7 @@ pub struct Running {
     control: std::thread::JoinHandle<()>,
     tasks: Vec<JoinHandle<()>>,
     config: PathBuf,
+    reread: Arc<Notify>,
     drain: Duration,
     /// Tells the exporter of traces to send what is left.
     traces: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
@@ -61,7 +62,7 @@ struct Opened {
     identity_key: [u8; 32],
     sealing_key: [u8; 32],
     store: Store,
-    wake: Arc<tokio::sync::Notify>,
+    wake: Arc<Notify>,
     notes: Vec<String>,
 }
 
@@ -86,8 +87,9 @@ pub async fn start(options: OpenOptions, dev: bool) -> anyhow::Result<Running> {
         (stop, tokio::spawn(exporter.run(stopped)))
     });
     let published = opened.bundles.clone();
+    let reread = Arc::new(Notify::new());
     let mut tasks = vec![
-        tokio::spawn(apply_bundles(opened.bundles, gateway.clone(), self_signed)),
+        tokio::spawn(apply_bundles(opened.bundles, gateway.clone(), self_signed, reread.clone())),
         tokio::spawn(state_plane(
             gateway.clone(),
             opened.inbox.clone(),
@@ -106,7 +108,7 @@ pub async fn start(options: OpenOptions, dev: bool) -> anyhow::Result<Running> {
     if !receivers.is_empty() {
         tasks.push(tokio::spawn(webhook::run(opened.store, receivers, opened.wake)));
     }
-    let (watcher, watching) = watch_files(&loaded, opened.inbox.clone());
+    let (watcher, watching) = watch_files(&loaded, opened.inbox.clone(), reread.clone());
     tasks.extend(watching);
     Ok(Running {
         gateway,
@@ -114,6 +116,7 @@ pub async fn start(options: OpenOptions, dev: bool) -> anyhow::Result<Running> {
         control,
         tasks,
         config: loaded.file.clone(),
+        reread,
         drain: loaded.config.gateway.timeouts.drain.into(),
         traces,
         _watcher: watcher,
@@ -199,8 +202,14 @@ async fn apply_bundles(
     mut bundles: watch::Receiver<Option<SignedBundle>>,
     gateway: Arc<Gateway>,
     self_signed: Option<PathBuf>,
+    reread: Arc<Notify>,
 ) {
-    while bundles.changed().await.is_ok() {
+    loop {
+        tokio::select! {
+            changed = bundles.changed() => if changed.is_err() { return },
+            // The bundle names certificates and lists by their files: those may be others now.
+            () = reread.notified() => {}
+        }
         let bundle = bundles.borrow_and_update().clone();
         let Some(bundle) = bundle else { continue };
         if let Some(folder) = &self_signed
@@ -209,7 +218,7 @@ async fn apply_bundles(
             error!("{problem:#}");
         }
         match gateway.apply(bundle) {
-            Ok(revision) => info!(revision, "a new bundle is in force"),
+            Ok(revision) => info!(revision, "the newest bundle is in force"),
             Err(problem) => error!("a bundle was refused, the previous one stays: {problem}"),
         }
     }
@@ -259,6 +268,7 @@ fn revision_of(signed: &SignedBundle) -> Option<u64> {
 fn watch_files(
     loaded: &Loaded,
     inbox: Inbox,
+    reread: Arc<Notify>,
 ) -> (Option<notify::RecommendedWatcher>, Option<JoinHandle<()>>) {
     let files = loaded.named_files();
     let (send, mut changes) = tokio::sync::mpsc::channel::<()>(1);
@@ -292,16 +302,16 @@ fn watch_files(
         while changes.recv().await.is_some() {
             tokio::time::sleep(SETTLE).await;
             while changes.try_recv().is_ok() {}
-            reload(&inbox, &config).await;
+            reload(&inbox, &config, &reread).await;
         }
     });
     (Some(watcher), Some(task))
 }
 
-async fn reload(inbox: &Inbox, config: &Path) {
+async fn reload(inbox: &Inbox, config: &Path, reread: &Notify) {
     match inbox.command(Command::Reload { file: config.to_path_buf() }).await {
         Ok(Reply::Reloaded { changed: true, revision }) => info!(revision, "the configuration was reloaded"),
-        Ok(_) => {}
+        Ok(_) => reread.notify_one(),
         Err(problem) => error!("the configuration was refused, the previous one stays:\n{problem}"),
     }
 }
@@ -315,7 +325,7 @@ impl Running {
     }
     /// SIGHUP.
     pub async fn reload(&self) {
-        reload(&self.inbox, &self.config).await;
+        reload(&self.inbox, &self.config, &self.reread).await;
     }
 
     /// Stops accepting, lets open calls end, closes the slot.
