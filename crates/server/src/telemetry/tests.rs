@@ -136,9 +136,10 @@ async fn a_collector_is_sent_everything_that_is_left() {
 async fn what_cannot_be_delivered_is_counted() {
     let folder = tempfile::tempdir().unwrap();
     for status in [400, 503] {
-        let (collector, url) = Collector::start(&[status]).await;
+        // However often it is asked before it is given up.
+        let (collector, url) = Collector::start(&[status; 16]).await;
         assert_eq!(export(folder.path(), &url, 2).await, 4, "{status}");
-        assert_eq!(collector.seen.lock().unwrap().len(), 1);
+        assert!(!collector.seen.lock().unwrap().is_empty());
     }
     let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     assert_eq!(export(folder.path(), &format!("http://{nowhere}"), 1).await, 2);
