@@ -84,6 +84,12 @@ impl Bench {
         tokio::task::block_in_place(|| records.recv_timeout(PATIENCE)).expect("a record")
     }
 
+    /// The next record, if one comes within `patience`.
+    pub fn record_within(&self, patience: Duration) -> Option<Exchange> {
+        let records = self.records.lock().unwrap();
+        tokio::task::block_in_place(|| records.recv_timeout(patience)).ok()
+    }
+
     /// That no further call was counted than those recorded, and none lost.
     pub fn is_settled(&self, calls: u64) {
         let counts = self.events.counts();

@@ -16,6 +16,7 @@ mod client_certificates;
 mod contract;
 mod forwarding;
 mod h2;
+mod hostile;
 mod identity;
 mod leaks;
 mod lifecycle;

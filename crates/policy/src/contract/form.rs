@@ -334,12 +334,10 @@ fn part<'b>(head: &'b [u8], content: &'b [u8]) -> Result<Field<'b>, JsonFault> {
         }
     }
     let name = name.ok_or(syntax("a part's name"))?;
-    let textual = content_type.as_ref().is_none_or(|media: &MediaType| media.is_text() || media.is_json());
+    // Without a file's name it is a field to most upstreams, whatever type it claims: the schema holds for it.
+    let is_text = !is_file || content_type.as_ref().is_some_and(MediaType::is_json);
     let content = match std::str::from_utf8(content) {
-        Ok(text) if textual && !is_file => Content::Text(Cow::Borrowed(text)),
-        Ok(text) if content_type.as_ref().is_some_and(MediaType::is_json) => {
-            Content::Text(Cow::Borrowed(text))
-        }
+        Ok(text) if is_text => Content::Text(Cow::Borrowed(text)),
         _ => Content::File,
     };
     Ok(Field { name: Cow::Owned(name), content, content_type })

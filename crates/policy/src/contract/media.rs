@@ -67,6 +67,12 @@ impl MediaType {
     pub fn is_json(&self) -> bool {
         is_json(&self.essence)
     }
+    /// Whether no other charset is claimed.
+    pub fn is_utf8(&self) -> bool {
+        self.charset.as_deref().is_none_or(|charset| {
+            ["utf-8", "utf8", "us-ascii"].iter().any(|known| charset.eq_ignore_ascii_case(known))
+        })
+    }
     pub fn is_form(&self) -> bool {
         self.essence == "application/x-www-form-urlencoded"
     }

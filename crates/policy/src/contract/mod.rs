@@ -223,6 +223,13 @@ impl Contract {
             return if required { Judged::of(missing()) } else { Judged::default() };
         }
         let media = content_type.map(MediaType::parse);
+        let graphql = self.graphql.as_ref().filter(|guard| guard.takes(path));
+        if graphql.is_some() && !media.iter().flatten().any(MediaType::is_json) {
+            // Servers of GraphQL read JSON whatever its type says: what cannot be measured does not pass.
+            let expected = "application/json".to_owned();
+            let found = "another type";
+            return Judged::of(violation(SCHEMA, "contract-content-type", place, 415, expected, found));
+        }
         let Some(media) = media.clone().flatten() else {
             // Without a declared body nobody asked for a type, but the bounds still need one where it is malformed.
             let is_asked = media.is_some() || declared.is_some_and(|(request, _)| request.is_some());
@@ -231,9 +238,13 @@ impl Contract {
                 || violation(SCHEMA, "contract-content-type", place, 415, "a media type".to_owned(), found);
             return if is_asked { Judged::of(fault()) } else { self.bounded(None, body) };
         };
-        if media.is_json()
-            && let Some(guard) = self.graphql.as_ref().filter(|guard| guard.takes(path))
-        {
+        if (media.is_json() || media.is_form()) && !media.is_utf8() {
+            // Another charset is another text to whoever heeds it.
+            let expected = "charset UTF-8".to_owned();
+            let found = "another charset";
+            return Judged::of(violation(SCHEMA, "contract-content-type", place, 415, expected, found));
+        }
+        if let Some(guard) = graphql {
             return match guard.judge_body(body, &self.limits) {
                 Ok(faults) => Judged {
                     violations: faults.into_iter().map(|fault| graphql_violation(fault, place)).collect(),

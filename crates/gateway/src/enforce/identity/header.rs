@@ -88,10 +88,15 @@ impl Forgeable {
     pub fn means(&self, name: &[u8]) -> bool {
         self.names.iter().any(|(known, any_ending)| {
             let start = name.get(..known.len());
-            start.is_some_and(|start| start.eq_ignore_ascii_case(known.as_bytes()))
-                && (*any_ending || name.len() == known.len())
-        }) && !self.allowed.iter().any(|allowed| name.eq_ignore_ascii_case(allowed.as_bytes()))
+            start.is_some_and(|start| is_read_as(start, known)) && (*any_ending || name.len() == known.len())
+        }) && !self.allowed.iter().any(|allowed| is_read_as(name, allowed))
     }
+}
+
+/// Whether an upstream may read one name for the other: CGI and what came after it write `-` and `_` alike.
+fn is_read_as(name: &[u8], known: &str) -> bool {
+    let plain = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    name.len() == known.len() && name.iter().map(plain).eq(known.as_bytes().iter().map(plain))
 }
 
 /// Signs what upstreams are told.

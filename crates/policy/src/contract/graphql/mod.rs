@@ -4,6 +4,7 @@
 //! each time they are used, and circles among them are refused. With a schema, fields, arguments, input fields and
 //! variables that it does not know are refused too. What it is not: an executor, or the whole of GraphQL's validation.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -63,7 +64,9 @@ impl Guard {
         }
     }
     pub fn takes(&self, path: &str) -> bool {
-        self.paths.iter().any(|known| known == path)
+        // However its letters are written: an upstream decodes them too.
+        let path = uri::decode(path, false).unwrap_or(Cow::Borrowed(path));
+        self.paths.iter().any(|known| *known == path)
     }
 
     /// Judges a URL's query; `None` where it carries no GraphQL.
