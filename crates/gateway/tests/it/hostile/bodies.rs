@@ -199,7 +199,6 @@ fn forms() -> Vec<Row> {
         "--c\r\n".repeat(1_000)
     );
     let syntax = || refused(400, "contract-body-syntax");
-    let size = || refused(413, "contract-body-size");
     let unknown = || refused(422, "contract-unknown-field");
     let rows: Vec<(&str, Vec<u8>, Expect)> = vec![
         ("a good form", form("name=x&age=7"), passed(&["name=x&age=7"], &[])),
