@@ -8,6 +8,7 @@ use std::task::Poll;
 use bytes::{Bytes, BytesMut};
 use h2::RecvStream;
 use h2::server::SendResponse;
+use probity_http1::BodyEvent;
 use probity_model::Place;
 use probity_model::bundle::ConnectionLimits;
 use probity_model::exchange::Protocol;
@@ -15,6 +16,7 @@ use probity_policy::limit::{NANOS_PER_MS, NANOS_PER_SECOND, Slot, TokenBucket};
 
 use super::Line;
 use super::call::Call;
+use super::pipeline::Next;
 use super::refusal::Reason;
 use super::{head, pipeline};
 use crate::io::{Io, Rewound};
@@ -32,6 +34,9 @@ const MAX_PENDING_RESETS: usize = 32;
 const MAX_ERROR_RESETS: usize = 128;
 /// In which a client may reset [`ConnectionLimits::resets`] streams.
 const RESET_WINDOW_NS: u64 = 10 * NANOS_PER_SECOND;
+/// What is still read of a request that was answered before its end.
+const MAX_LINGER_BYTES: usize = 64 * 1024;
+const LINGER_MS: u64 = 1_000;
 /// How long a connection has to end in order once it was asked to.
 const GOODBYE_MS: u64 = 1_000;
 
@@ -166,7 +171,10 @@ async fn serve_stream(
         Ok(head) => {
             let declared = head::declared_length(head.framing());
             let mut client = Peer::H2(Box::new(Stream::of_client(receive, respond, declared)));
-            pipeline::run(pipeline::accept(&line, head, true), &mut client, &watched).await;
+            let next = pipeline::run(pipeline::accept(&line, head, true), &mut client, &watched).await;
+            if next != Next::Cut {
+                linger(&mut client, &watched).await;
+            }
             if let Peer::H2(stream) = &client
                 && stream.was_reset()
             {
@@ -180,4 +188,25 @@ async fn serve_stream(
             pipeline::refuse_unread(call, &mut client, &watched, reason).await;
         }
     }
+}
+
+/// Reads on for a little of a request that was answered before its end: the reset that ends such a stream makes some
+/// clients throw the answer away.
+async fn linger(client: &mut Peer, watched: &Watched) {
+    let mut read = 0;
+    watched.within(LINGER_MS);
+    poll_fn(|cx| {
+        loop {
+            match client.poll_event(cx) {
+                Poll::Ready(Ok(BodyEvent::Data(data))) if read + data.len() <= MAX_LINGER_BYTES => {
+                    read += data.len();
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending if watched.expired() => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    })
+    .await;
+    watched.clear();
 }
