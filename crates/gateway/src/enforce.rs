@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use probity_model::EnforcementMode;
-use probity_model::bundle::{Bundle, BundleService};
+use probity_model::bundle::BundleService;
 
 pub(crate) use self::answer::{Answer, FieldEdits, Shown};
 pub(crate) use self::body::Held;
@@ -61,39 +61,45 @@ pub(crate) struct Guards {
 
 impl Guards {
     /// `None` for a service that is only observed.
-    pub fn build(
-        bundle: &Bundle,
-        service: &BundleService,
-        state: &Arc<State>,
-    ) -> Result<Option<Arc<Self>>, BundleRefusal> {
-        if service.protection.is_none() {
-            return Ok(None);
-        }
+    pub fn build(service: &BundleService, state: &Arc<State>) -> Result<Option<Arc<Self>>, BundleRefusal> {
+        let Some(all) = &service.protection else { return Ok(None) };
         let refused = |section: &'static str| {
             move |source| BundleRefusal::Protection { service: service.id.to_string(), section, source }
         };
+        // A section that is absent or off has no guard.
+        macro_rules! guard {
+            ($section:ident($($more:expr),*)) => {
+                all.$section
+                    .as_ref()
+                    .filter(|policy| policy.mode != EnforcementMode::Off)
+                    .map(|policy| $section::Guard::build(policy, $($more),*))
+                    .transpose()
+                    .map_err(refused(stringify!($section)))?
+            };
+        }
+        // Requests and answers have modes of their own.
+        let contract =
+            all.contract.as_ref().map(|policy| contract::Guard::build(policy, service, all.leaks.is_some()));
         Ok(Some(Arc::new(Self {
-            network: network::Guard::build(bundle, service, state).map_err(refused("network"))?,
-            identity: identity::Guard::build(bundle, service, state).map_err(refused("identity"))?,
-            limits: limits::Guard::build(bundle, service, state).map_err(refused("limits"))?,
-            authorization: authorization::Guard::build(bundle, service, state)
-                .map_err(refused("authorization"))?,
-            contract: contract::Guard::build(bundle, service, state).map_err(refused("contract"))?,
-            leaks: leaks::Guard::build(bundle, service, state).map_err(refused("leaks"))?,
-            answers: answers::Guard::build(bundle, service, state).map_err(refused("answers"))?,
+            network: guard!(network()),
+            identity: guard!(identity(service, state)),
+            limits: guard!(limits(service, state)),
+            authorization: guard!(authorization(service, state)),
+            contract: contract.transpose().map_err(refused("contract"))?.flatten(),
+            leaks: guard!(leaks(state)),
+            answers: guard!(answers()),
         })))
     }
 
     /// A draft's, with counters and caches of its own: what is in force does not feel it.
     pub fn build_draft(
-        bundle: &Bundle,
         service: &BundleService,
         state: &Arc<State>,
     ) -> Result<Option<Arc<Self>>, BundleRefusal> {
         let Some(staged) = &service.staged else { return Ok(None) };
         let service = BundleService { protection: Some(staged.clone()), staged: None, ..service.clone() };
         let own = State { identity: state.identity.of_draft(), ..State::default() };
-        Self::build(bundle, &service, &Arc::new(own))
+        Self::build(&service, &Arc::new(own))
     }
 
     /// Everything that a request's head decides.

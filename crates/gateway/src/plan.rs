@@ -206,8 +206,8 @@ impl Service {
                 .map(|name| name.to_ascii_lowercase().into_bytes().into())
                 .collect(),
             upstreams: upstreams?,
-            guards: Guards::build(bundle, service, state)?,
-            draft: Guards::build_draft(bundle, service, state)?,
+            guards: Guards::build(service, state)?,
+            draft: Guards::build_draft(service, state)?,
             breaker: network.and_then(|network| network.breaker),
             budget: network.and_then(|network| network.retries).map(Budget::new),
             health: network.and_then(|network| network.health.clone()),

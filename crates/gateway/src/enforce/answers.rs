@@ -9,12 +9,11 @@ mod cors;
 use std::sync::Arc;
 
 use probity_model::bundle::answers::{AnswerPolicy, ErrorPolicy};
-use probity_model::bundle::{Bundle, BundleService};
 use probity_model::{EnforcementMode, Place, Signal, Signals};
 use probity_policy::classify::Content;
 
 use self::cors::{Cors, Origin};
-use super::{Answer, BuildError, Ruling, State};
+use super::{Answer, BuildError, Ruling};
 use crate::ingress::{Call, Prepared, Stop};
 use crate::observe::lend_findings;
 
@@ -47,19 +46,9 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    pub fn build(
-        _bundle: &Bundle,
-        service: &BundleService,
-        _state: &Arc<State>,
-    ) -> Result<Option<Self>, BuildError> {
-        let Some(policy) = service.protection.as_ref().and_then(|all| all.answers.as_ref()) else {
-            return Ok(None);
-        };
-        if policy.mode == EnforcementMode::Off {
-            return Ok(None);
-        }
+    pub fn build(policy: &AnswerPolicy) -> Result<Self, BuildError> {
         let cors = policy.cors.as_ref().map(Cors::new);
-        Ok(Some(Self { mode: policy.mode, policy: policy.clone(), cors }))
+        Ok(Self { mode: policy.mode, policy: policy.clone(), cors })
     }
 
     fn blocks(&self) -> bool {

@@ -18,8 +18,9 @@ mod property;
 
 use std::sync::Arc;
 
+use probity_model::bundle::BundleService;
+use probity_model::bundle::authorization::AuthorizationPolicy;
 use probity_model::bundle::authorization::{AccessRule, UnknownOperations};
-use probity_model::bundle::{Bundle, BundleService};
 use probity_model::{EnforcementMode, Place, Principal};
 use probity_policy::authorize::{Pointers, Unmet, json, unmet};
 
@@ -79,17 +80,11 @@ struct Demands {
 
 impl Guard {
     pub fn build(
-        _bundle: &Bundle,
+        policy: &AuthorizationPolicy,
         service: &BundleService,
         state: &Arc<State>,
-    ) -> Result<Option<Self>, BuildError> {
-        let Some(policy) = service.protection.as_ref().and_then(|all| all.authorization.as_ref()) else {
-            return Ok(None);
-        };
-        if policy.mode == EnforcementMode::Off {
-            return Ok(None);
-        }
-        build::guard(service, policy, state).map(Some)
+    ) -> Result<Self, BuildError> {
+        build::guard(service, policy, state)
     }
 
     /// Operation, roles, scopes, attributes, objects named by path and query.

@@ -4,16 +4,16 @@
 //! mode of their own. What is unknown may be stripped, in block mode only; in observe mode it is told.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use probity_http1::{BodyFraming, RequestHead};
+use probity_model::bundle::BundleService;
+use probity_model::bundle::contract::ContractPolicy;
 use probity_model::bundle::contract::Oversize;
-use probity_model::bundle::{Bundle, BundleService};
 use probity_model::{EnforcementMode, Place, Template};
 use probity_policy::contract::{Contract, Head, Judged, Violation};
 
-use super::{Answer, BuildError, Held, Ruling, State};
+use super::{Answer, BuildError, Held, Ruling};
 use crate::ingress::{Call, Stop};
 
 /// Letters of what was expected that stand in a decision.
@@ -34,13 +34,12 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
+    /// `decoded`: another control undoes the codings of answers first.
     pub fn build(
-        _bundle: &Bundle,
+        policy: &ContractPolicy,
         service: &BundleService,
-        _state: &Arc<State>,
+        decoded: bool,
     ) -> Result<Option<Self>, BuildError> {
-        let Some(protection) = &service.protection else { return Ok(None) };
-        let Some(policy) = &protection.contract else { return Ok(None) };
         if policy.mode == EnforcementMode::Off && policy.responses == EnforcementMode::Off {
             return Ok(None);
         }
@@ -59,7 +58,7 @@ impl Guard {
             answers: policy.responses,
             contract: Contract::new(policy),
             nowhere: Template::new("/"),
-            asks_plain: policy.responses != EnforcementMode::Off && protection.leaks.is_none(),
+            asks_plain: policy.responses != EnforcementMode::Off && !decoded,
         }))
     }
 

@@ -181,16 +181,10 @@ struct Proved {
 
 impl Guard {
     pub fn build(
-        _bundle: &Bundle,
+        policy: &ServiceIdentity,
         service: &BundleService,
         state: &Arc<State>,
-    ) -> Result<Option<Self>, BuildError> {
-        let Some(policy) = service.protection.as_ref().and_then(|all| all.identity.as_ref()) else {
-            return Ok(None);
-        };
-        if policy.mode == EnforcementMode::Off {
-            return Ok(None);
-        }
+    ) -> Result<Self, BuildError> {
         let directory = lock(&state.identity.directory).clone().ok_or("the directory is not ready")?;
         state.identity.keys.get().ok_or("the gateway has no identity key")?;
         if policy.operations.len() != service.operations.len() {
@@ -203,7 +197,7 @@ impl Guard {
         let names = |names: &[Arc<str>]| {
             names.iter().map(|name| name.to_ascii_lowercase().into_bytes().into()).collect()
         };
-        Ok(Some(Self {
+        Ok(Self {
             mode: policy.mode,
             needs: policy
                 .needs
@@ -219,7 +213,7 @@ impl Guard {
             policy: policy.clone(),
             directory,
             state: Arc::clone(state),
-        }))
+        })
     }
 
     /// Proves the caller: `call.principal`.

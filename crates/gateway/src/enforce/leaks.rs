@@ -13,8 +13,8 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use probity_http1::ResponseHead;
+use probity_model::bundle::leaks::LeakPolicy;
 use probity_model::bundle::leaks::{BodyBounds, LeakAction, Operations, Undecodable};
-use probity_model::bundle::{Bundle, BundleService};
 use probity_model::class::ClassGroup;
 use probity_model::{DataClass, EnforcementMode, Place};
 use probity_policy::classify::Content;
@@ -73,18 +73,8 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    pub fn build(
-        _bundle: &Bundle,
-        service: &BundleService,
-        state: &Arc<State>,
-    ) -> Result<Option<Self>, BuildError> {
-        let Some(policy) = service.protection.as_ref().and_then(|all| all.leaks.as_ref()) else {
-            return Ok(None);
-        };
-        if policy.mode == EnforcementMode::Off {
-            return Ok(None);
-        }
-        Ok(Some(Self {
+    pub fn build(policy: &LeakPolicy, state: &Arc<State>) -> Result<Self, BuildError> {
+        Ok(Self {
             mode: policy.mode,
             responses: Rules::new(&policy.responses),
             requests: Rules::new(&policy.requests),
@@ -92,7 +82,7 @@ impl Guard {
             bounds: policy.bodies,
             style: Style { card_bin: usize::from(policy.card_bin) },
             state: Arc::clone(state),
-        }))
+        })
     }
 
     fn blocks(&self) -> bool {

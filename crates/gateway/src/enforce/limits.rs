@@ -22,10 +22,11 @@ use std::time::{Duration, Instant};
 
 use probity_http1::BodyFraming;
 use probity_model::EnforcementMode;
+use probity_model::bundle::BundleService;
+use probity_model::bundle::limits::LimitPolicy;
 use probity_model::bundle::limits::{
     EscalationKey, Limit, LimitAlgorithm, LimitCost, LimitMatch, NameSource, weaker,
 };
-use probity_model::bundle::{Bundle, BundleService};
 use probity_policy::limit::quota::Period;
 use probity_policy::limit::{
     InFlight, NANOS_PER_MS, NEVER, Quota, SlidingWindow, Slot, Table, TokenBucket, Verdict,
@@ -193,16 +194,10 @@ pub(crate) struct Guard {
 
 impl Guard {
     pub fn build(
-        _bundle: &Bundle,
+        policy: &LimitPolicy,
         service: &BundleService,
         state: &Arc<State>,
-    ) -> Result<Option<Self>, BuildError> {
-        let Some(policy) = service.protection.as_ref().and_then(|all| all.limits.as_ref()) else {
-            return Ok(None);
-        };
-        if policy.mode == EnforcementMode::Off {
-            return Ok(None);
-        }
+    ) -> Result<Self, BuildError> {
         let memory = &state.limits;
         let seed = |hash: SipKey, kind: u64, name: &str| {
             hash.chain(hash.chain(kind, service.id.as_str().as_bytes()), name.as_bytes())
@@ -228,7 +223,7 @@ impl Guard {
             .filter(|ladder| ladder.mode != EnforcementMode::Off)
             .collect();
         let sign_in = policy.sign_in.iter().map(|each| (each.operation as usize, each.name.clone()));
-        Ok(Some(Self {
+        Ok(Self {
             mode: policy.mode,
             state: Arc::clone(state),
             rules,
@@ -237,7 +232,7 @@ impl Guard {
             wants_name: ladders.iter().any(Ladder::wants_name),
             ladders,
             challenge: policy.challenge.as_ref().map(Challenge::build).transpose()?,
-        }))
+        })
     }
 
     /// Before the caller is proved: what stands against its address, and limits that need no more than that.

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 
+use probity_model::bundle::network::NetworkPolicy;
 use probity_model::bundle::network::{Maintenance, OriginRule, Retired};
-use probity_model::bundle::{Bundle, BundleService};
 use probity_model::{EnforcementMode, Timestamp};
 
-use super::{Answer, BuildError, Ruling, State};
+use super::{Answer, BuildError, Ruling};
 use crate::ingress::{Call, Stop};
 use crate::plan::Cidr;
 
@@ -50,17 +49,7 @@ enum NetworkError {
 }
 
 impl Guard {
-    pub fn build(
-        _bundle: &Bundle,
-        service: &BundleService,
-        _state: &Arc<State>,
-    ) -> Result<Option<Self>, BuildError> {
-        let Some(policy) = service.protection.as_ref().and_then(|all| all.network.as_ref()) else {
-            return Ok(None);
-        };
-        if policy.mode == EnforcementMode::Off {
-            return Ok(None);
-        }
+    pub fn build(policy: &NetworkPolicy) -> Result<Self, BuildError> {
         let countries = match &policy.country_file {
             None => None,
             Some(file) => Some(Countries(
@@ -68,7 +57,7 @@ impl Guard {
                     .map_err(|source| NetworkError::Countries { file: file.clone(), source })?,
             )),
         };
-        Ok(Some(Self {
+        Ok(Self {
             mode: policy.mode,
             origins: policy.origins.iter().map(Origins::build).collect::<Result<_, _>>()?,
             countries,
@@ -78,7 +67,7 @@ impl Guard {
                 .iter()
                 .map(|retired| (retired.operation as usize, retired.clone()))
                 .collect(),
-        }))
+        })
     }
 
     /// Addresses, countries, maintenance, sunset.

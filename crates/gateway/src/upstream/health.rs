@@ -163,7 +163,6 @@ mod tests {
         assert!(health.admits(breaker));
         health.tell(breaker, false);
         // Its time is up at once: one call tries, others wait for what becomes of it.
-        std::thread::sleep(Duration::from_millis(2));
         assert!(health.admits(breaker));
         assert!(!health.admits(breaker));
         health.tell(breaker, true);
